@@ -1,0 +1,95 @@
+"""The seam to what runs a workbench. `engines.fake` ships beside the real ones; one contract suite runs on them all."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
+
+LABEL = "io.workbench."
+PROJECT = LABEL + "project"
+NAME = LABEL + "name"
+PLAN = LABEL + "plan"
+DEVICE = LABEL + "device"
+VERSION = LABEL + "version"
+OWNER = LABEL + "owner"
+PORT = LABEL + "port"
+BUILD = LABEL + "build"
+"""On an image: the digest of everything that went into it."""
+INPUTS = LABEL + "inputs"
+"""On an image: JSON, each input's name -> digest."""
+
+
+class Engine(Protocol):
+    """Something that can hold environments and run workbenches.
+
+    Every method raises `EngineError` (refused, failed) or `NoEngineError` (gone), both with a hint; foreign
+    exceptions do not leave an engine. Methods that act leave nothing half-made behind when they fail.
+    """
+
+    name: EngineName
+
+    def facts(self) -> HostFacts:
+        """What the engine and the machine are; asked once, cheap after that."""
+        ...
+
+    def present(self, build: Build) -> Mapping[str, str] | None:
+        """Inputs of the newest environment made for this build's project, None when there is none.
+
+        When they equal `build.inputs` there is nothing to do; when not, the difference is the reason to build.
+        """
+        ...
+
+    def provide(self, build: Build) -> Iterator[Event]:
+        """Have the environment: does nothing when `present` equals the build and it is not forced."""
+        ...
+
+    def start(self, run: RunPlan, delivery: Delivery) -> Running:
+        """Start a new workbench and hand over the delivery. Replaces nothing: a taken name or port is an error."""
+        ...
+
+    def resume(self, id: str, delivery: Delivery) -> Running:
+        """Start a stopped workbench again, as it was."""
+        ...
+
+    def find(self, labels: Mapping[str, str]) -> list[Running]:
+        """All workbenches, in any state, whose labels contain the given ones. Empty mapping: all of ours."""
+        ...
+
+    def stop(self, id: str) -> None:
+        """SIGTERM, wait for as long as the run's `stop_timeout`, then SIGKILL. No error when already stopped."""
+        ...
+
+    def remove(self, id: str, *, volumes: bool = False) -> None:
+        """Remove a stopped workbench and the network that is then unused; with `volumes` its HOME too.
+
+        Never removes what does not carry our labels.
+        """
+        ...
+
+    def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """The server's log, line by line without line ends; with `follow` until the workbench stops."""
+        ...
+
+    def stats(self, id: str) -> Stats:
+        """One sample of what a running workbench uses."""
+        ...
+
+    def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
+        """Run a command inside, in the project's environment and folder, and wait for it."""
+        ...
+
+    def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """The command line and extra environment that do the same attached to this terminal (`docker exec -it …`)."""
+        ...
+
+    def leftovers(self) -> list[Leftover]:
+        """What of ours no running workbench needs: stopped ones, old images, unused networks and volumes."""
+        ...
+
+    def delete(self, leftover: Leftover) -> None:
+        """Remove one of `leftovers`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

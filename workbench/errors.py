@@ -1,0 +1,62 @@
+"""The error tree. Each error knows what happened, what to do next and the exit code; `workbench.show` turns it into text."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class WorkbenchError(Exception):
+    """A failure that the user can read.
+
+    `message` says what happened in one sentence, `hint` what to do next, `detail` holds the last lines of
+    another program's own words (at most six are shown).
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, hint: str = "", *, detail: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = tuple(detail)
+
+
+class ConfigError(WorkbenchError):
+    """A setting is unknown, of a wrong type or contradicts another one."""
+
+    exit_code = 2
+
+
+class ProjectError(WorkbenchError):
+    """The project folder cannot be used: missing, not readable, not writable, or a dependency file is broken."""
+
+    exit_code = 2
+
+
+class TrustError(WorkbenchError):
+    """The project's configuration asks for something of the host that nobody has approved."""
+
+    exit_code = 2
+
+
+class NoEngineError(WorkbenchError):
+    """No engine of the wanted kind answers."""
+
+    exit_code = 3
+
+
+class EngineError(WorkbenchError):
+    """The engine refused or failed: a build, a pull, a port, a name, a full disk."""
+
+    exit_code = 4
+
+
+class NotReadyError(WorkbenchError):
+    """The server did not answer in time, or ended."""
+
+    exit_code = 5
+
+
+class DockError(WorkbenchError):
+    """A remote machine cannot be reached or used."""
+
+    exit_code = 6

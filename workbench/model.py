@@ -1,0 +1,423 @@
+"""The frozen values that pass between the steps of a launch. No behaviour beyond small derived properties."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+EngineName = Literal["docker", "podman", "local", "fake"]
+DeviceKind = Literal["auto", "cpu", "gpu"]
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What computes: `auto`, `cpu` or `gpu`; `ids` are GPU indices or UUIDs, empty for all."""
+
+    kind: DeviceKind = "auto"
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{','.join(self.ids)}" if self.ids else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command line, parsed. `flags` holds the settings that were given there, by their configuration name."""
+
+    path: Path
+    flags: Mapping[str, object] = NOTHING
+    restart: bool = False
+    keep: bool = False
+    rebuild: bool = False
+    offline: bool = False
+    trust: bool = False
+    dry_run: bool = False
+    json: bool = False
+    detach: bool = False
+    browser: bool = True
+    verbosity: int = 0
+    jupyter: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyFile:
+    """One file that decides what is installed. `name` is relative to the project, in POSIX form."""
+
+    name: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the content's SHA-256."""
+        return hashlib.sha256(self.content).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project folder as read from disk. `owner` is the (uid, gid) of the folder, None where there are none."""
+
+    root: Path
+    name: str
+    """Readable name: the folder's, reduced to `[a-z0-9-]`."""
+    dependencies: tuple[DependencyFile, ...] = ()
+    python: str | None = None
+    """`X.Y` asked for by `.python-version`, `runtime.txt` or `requires-python`; None when nothing asks."""
+    python_from: str = ""
+    """The file that asked for it."""
+    installable: bool = False
+    """Whether `pip install -e` applies: a build system, `setup.py` or `setup.cfg` with a package."""
+    dockerfile: DependencyFile | None = None
+    """The project's own `docker/notebook/Dockerfile`."""
+    dockerfile_context: tuple[DependencyFile, ...] = ()
+    """Every other file of `docker/notebook/`, for that Dockerfile's COPY lines."""
+    owner: tuple[int, int] | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting's value came from: `default`, a file with its line, an environment variable, or a flag."""
+
+    kind: Literal["default", "dockerutils.cfg", "file", "environment", "flag"]
+    where: str = ""
+
+    def __str__(self) -> str:
+        return self.where or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of the host, or a named volume, seen in the container. `source` is absolute for a bind."""
+
+    source: str
+    target: str
+    kind: Literal["bind", "volume"] = "bind"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective configuration. `origins` maps each field's configuration name to where it came from."""
+
+    engine: Literal["auto", "docker", "podman", "local", "fake"] = "auto"
+    device: Device = Device()
+    image: str | None = None
+    as_is: bool = False
+    base_image: str | None = None
+    port: int | None = None
+    classic: bool = False
+    diffs: bool = True
+    env: Mapping[str, str] = NOTHING
+    pass_env: Mapping[str, str] = NOTHING
+    """Variables of the host's environment that the project asks for, with their present values."""
+    mounts: tuple[Mount, ...] = ()
+    memory: int | None = None
+    """Bytes."""
+    cpus: float | None = None
+    shm_size: int = 1 << 30
+    """Bytes."""
+    privileged: bool = False
+    host_network: bool = False
+    cap_add: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How this machine reaches the outside: proxy variables, certificate bundle, package-index settings.
+
+    `files` maps the name under which the image knows a file (`ca.pem`, `pip.conf`, `netrc`, `uv.toml`) to its path here.
+    `env` holds proxy variables and the index settings derived from pip's, which may contain passwords.
+    """
+
+    env: Mapping[str, str] = NOTHING
+    files: Mapping[str, str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What the engine and this machine are. Plans depend on nothing else of the outside."""
+
+    engine: EngineName
+    version: str
+    """The engine's own version, for instance `20.10.24`."""
+    uid: int
+    gid: int
+    user: str
+    api_version: str = ""
+    address: str = ""
+    """Where the engine answers, for instance `unix:///run/docker.sock`; empty for the local engine."""
+    os: str = "linux"
+    """The operating system of this machine: `linux`, `darwin`, `windows`."""
+    desktop: bool = False
+    """Docker Desktop, Podman machine and the like: the engine runs in a virtual machine that maps file owners itself."""
+    rootless: bool = False
+    isolated_bridge: bool = True
+    """Whether one bridge network can keep its containers apart (`enable_icc=false`)."""
+    runtimes: tuple[str, ...] = ()
+    cgroup_limits: bool = True
+    """Whether memory, CPU and pids limits can be set (rootless engines without delegation cannot)."""
+    python: str = ""
+    """`X.Y` of this installation (the local engine's server and default environment)."""
+    network: Network = Network()
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A file of this machine that a build may read and that never becomes part of the image."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuild:
+    """An image to have: built from `files` (path in the context -> content), or already there under `digest`."""
+
+    tag: str
+    digest: str
+    inputs: Mapping[str, str]
+    """What the digest was made from: a name that a person knows -> digest of it. Kept as an image label."""
+    base: str
+    files: Mapping[str, bytes]
+    context: str
+    """Folder of this machine into which `files` are written, so that the printed command can be repeated."""
+    args: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = NOTHING
+    secrets: tuple[Secret, ...] = ()
+    target: str | None = None
+    force: bool = False
+    pull: bool = True
+    """Whether the base may be fetched from a registry when it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """An image to be taken as it is: pulled when absent."""
+
+    tag: str
+    pull: bool = True
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VenvBuild:
+    """A virtual environment to have, made by uv from `files` (dependency files, path -> content)."""
+
+    folder: str
+    digest: str
+    inputs: Mapping[str, str]
+    files: Mapping[str, bytes]
+    project: str
+    """The project's folder: labels the environment, for `prune`."""
+    python: str | None = None
+    env: Mapping[str, str] = NOTHING
+    force: bool = False
+    offline: bool = False
+
+
+Build = ImageBuild | ImageUse | VenvBuild
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A container network of ours. `isolated`: its containers cannot reach each other's ports."""
+
+    name: str
+    labels: Mapping[str, str]
+    isolated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRun:
+    """A container to start. Everything that `docker run` would be told, and nothing secret."""
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    hostname: str
+    port: int
+    """Port on 127.0.0.1."""
+    container_port: int
+    workdir: str
+    user: str | None = None
+    """`uid:gid`; None leaves the image's own."""
+    env: Mapping[str, str] = NOTHING
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: Mapping[str, str] = NOTHING
+    bridge: Bridge | None = None
+    """None: the host's network."""
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    health: tuple[str, ...] = ()
+    pids: int | None = 4096
+    shm_size: int = 1 << 30
+    memory: int | None = None
+    nano_cpus: int | None = None
+    log_size: str = "10m"
+    log_files: int = 3
+    stop_timeout: int = 30
+    """Seconds between SIGTERM and SIGKILL."""
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    userns: str | None = None
+    extra_hosts: Mapping[str, str] = NOTHING
+    deliver: tuple[str, ...] = ()
+    """The command that takes the delivery on its standard input; its last argument will be the number of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """A server process to start on this machine. `argv` and `env` are complete."""
+
+    name: str
+    labels: Mapping[str, str]
+    port: int
+    argv: tuple[str, ...]
+    workdir: str
+    folder: str
+    """Run folder (0700): delivery, server log, Jupyter's runtime files."""
+    venv: str
+    env: Mapping[str, str] = NOTHING
+    stop_timeout: int = 30
+
+
+RunPlan = ContainerRun | LocalRun
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the server must know and nobody else may read. Reaches it over a stream, never by inspect, disk or argv."""
+
+    token: str
+    env: Mapping[str, str] = NOTHING
+    files: Mapping[str, str] = NOTHING
+
+    def __repr__(self) -> str:
+        return "Delivery(token=..., env=..., files=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The two values of a plan that come from chance: made once per workbench, kept in its state."""
+
+    token: str
+    port: int
+
+    def __repr__(self) -> str:
+        return f"Seed(token=..., port={self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """All that a launch will do. `notices` are lines the user should read; `used` the dependency files."""
+
+    name: str
+    build: Build
+    run: RunPlan
+    delivery: Delivery
+    digest: str
+    """Identity of the run without port and token; the label `io.workbench.plan`."""
+    used: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+RunState = Literal["created", "running", "stopped", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A workbench as its engine reports it."""
+
+    id: str
+    name: str
+    """The workbench's name (label `io.workbench.name`), which is also the host part of its URL."""
+    container: str
+    """The container's name, or the server's process id on the local engine."""
+    project: str
+    engine: EngineName
+    state: RunState
+    port: int
+    image: str
+    plan: str
+    device: str = "cpu"
+    owner: str = ""
+    health: str = ""
+    """`starting`, `healthy`, `unhealthy`, or empty where the engine has no check."""
+    started: float | None = None
+    """Seconds since 1970."""
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    labels: Mapping[str, str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a workbench answers: `url` for browsers, `api_url` for programs."""
+
+    url: str
+    api_url: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint(api_url={self.api_url!r}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One sample. Memory and limits in bytes, `cpu` in cores in use, network and disk totals in bytes since the start."""
+
+    cpu: float
+    memory: int
+    memory_limit: int | None
+    pids: int
+    net_in: int | None = None
+    net_out: int | None = None
+    disk_read: int | None = None
+    disk_written: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """A finished command: exit code and what it wrote, as text."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something of ours on an engine that `prune` can remove. `size` in bytes, None where it is not known."""
+
+    kind: Literal["container", "image", "network", "volume", "environment", "cache"]
+    id: str
+    name: str
+    project: str
+    why: str
+    size: int | None = None
+
+
+EventKind = Literal["step", "progress", "output", "done", "cached", "failed", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A piece of news about long work. The terminal, the panel and the tests read the same ones.
+
+    `step` identifies the step that it belongs to; a `step` event opens it with `text` as its name; `progress`
+    carries `done` of `total` (bytes or steps; 0 when not known); `output` is one line of the tool's own words.
+    """
+
+    kind: EventKind
+    text: str = ""
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    seconds: float | None = None
