@@ -1,0 +1,140 @@
+"""The one door to other processes. Argument lists only: nothing here or behind it is ever read by a shell."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished process: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class ProgramMissing(WorkbenchError):  # noqa: N818 - reads as what happened
+    """A program that is needed is not on PATH."""
+
+    exit_code = 3
+
+
+class TookTooLong(WorkbenchError):  # noqa: N818 - reads as what happened
+    """A program did not finish in the time that it was given; it has been ended."""
+
+    exit_code = 4
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment with `extra` over it."""
+    return {**os.environ, **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+) -> Done:
+    """Run a program to its end. A non-zero exit code is a result, not an error; `timeout` in seconds."""
+    try:
+        done = subprocess.run(
+            list(argv),
+            env=environment(env),
+            cwd=cwd,
+            input=stdin if stdin is not None else b"",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+    except subprocess.TimeoutExpired as error:
+        raise TookTooLong(f"{argv[0]} did not finish within {timeout:.0f} s.") from error
+    return Done(done.returncode, _text(done.stdout), _text(done.stderr))
+
+
+def lines(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Generator[str, None, int]:
+    """Run a program and yield each line it writes (both streams) as it comes; the generator returns the exit code.
+
+    Closing the generator ends the program: SIGTERM, and SIGKILL after five seconds.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env=environment(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A Ctrl-C of the user reaches us; we then end the child, so that it never dies half-way by itself.
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+    stdout = child.stdout
+    if stdout is None:  # pragma: no cover - PIPE was asked for
+        raise AssertionError("no pipe")
+    try:
+        for raw in stdout:
+            yield _text(raw).rstrip("\r\n")
+        return child.wait()
+    finally:
+        stdout.close()
+        if child.poll() is None:
+            end(child)
+
+
+def end(child: "subprocess.Popen[bytes]", patience: float = 5.0) -> None:
+    """SIGTERM a child, SIGKILL it after `patience` seconds, and reap it."""
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def detach(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
+    """Start a process that outlives this one, in a session of its own, its output appended to `log` (0600).
+
+    `env` is the whole environment. Returns the process id.
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    # Reap it should it end while we live: a zombie would look alive to whoever checks its id.
+    threading.Thread(target=child.wait, daemon=True).start()
+    return child.pid
+
+
+def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program on this terminal (it has our standard streams) and return its exit code."""
+    try:
+        return subprocess.call(list(argv), env=environment(env))
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
