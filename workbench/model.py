@@ -190,10 +190,11 @@ class ImageBuild:
     args: Mapping[str, str] = NOTHING
     labels: Mapping[str, str] = NOTHING
     secrets: tuple[Secret, ...] = ()
-    target: str | None = None
     force: bool = False
     pull: bool = True
     """Whether the base may be fetched from a registry when it is not there."""
+    before: "ImageBuild | None" = None
+    """An image of the project's own that must be there first: this one's base."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,168 @@
+"""What environment a project needs: an image or a virtual environment, with the digest of everything in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workbench.engines.base import BUILD, INPUTS, NAME, PROJECT, VERSION
+from workbench.model import Build, DependencyFile, HostFacts, ImageBuild, ImageUse, Project, Secret, Settings, VenvBuild
+from workbench.plan import naming
+from workbench.plan.digest import canonical, digest
+from workbench.plan.user import container_user
+
+DEFAULT_PYTHON = "3.13"
+BUILD_FILES = ("apt.txt", "postBuild")
+"""Dependency files that only an image can use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Our own part of an image or environment: `files` of the build context, the package's version."""
+
+    version: str
+    files: Mapping[str, bytes]
+    """`Dockerfile`, `workbench/…`, `inside/…`, `kernels/…` (path in the context -> content)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where plans may write, outside the project: this user's cache and state folders for Workbench."""
+
+    cache: str
+    state: str
+
+
+def plan_build(
+    project: Project, settings: Settings, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+) -> Build:
+    """The environment that this project needs on this engine."""
+    if facts.engine == "local":
+        return _venv(project, facts, kit, folders, force=force, offline=offline)
+    if settings.image and settings.as_is:
+        return ImageUse(settings.image, pull=not offline, force=force)
+    return _image(project, settings, facts, kit, folders, force=force, offline=offline)
+
+
+def _image(
+    project: Project, settings: Settings, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+) -> ImageBuild:
+    name = naming.workbench_name(project.name, str(project.root))
+    user = container_user(facts, project.owner)
+    before = _own_dockerfile(project, facts, kit, folders, force=force, offline=offline)
+    base = before.tag if before else base_image(project, settings)
+    args = {
+        "BASE_IMAGE": base,
+        "PYTHON_VERSION": project.python or "",
+        # The packages of an image that the user chose are what they chose it for.
+        "SYSTEM_SITE_PACKAGES": "1" if before or settings.image else "",
+        "USER_NAME": user.name,
+        "USER_UID": str(user.uid),
+        "USER_GID": str(user.gid),
+        "USER_HOME": user.home,
+    }
+    inputs = {
+        **_inputs(project.dependencies),
+        **({f"docker/notebook ({before.digest})": before.digest} if before else {}),
+        "the base image": digest(base),
+        "the Python version": digest(project.python or ""),
+        "the container's user": digest([user.name, user.uid, user.gid, user.home]),
+        "Workbench": digest({path: DependencyFile(path, content).digest for path, content in kit.files.items()}),
+    }
+    identity = digest(inputs)
+    return ImageBuild(
+        tag=naming.image(project.name, "notebook", user.name if facts.uid == 0 else facts.user),
+        digest=identity,
+        inputs=inputs,
+        base=base,
+        files={**kit.files, **_context(project.dependencies)},
+        context=f"{folders.cache}/contexts/{name}",
+        args=args,
+        labels=_labels(project, name, kit, identity, inputs),
+        secrets=_secrets(facts, folders),
+        force=force,
+        pull=not offline,
+        before=before,
+    )
+
+
+def base_image(project: Project, settings: Settings) -> str:
+    """The image that ours is built on: the user's choice, or the official Python of the project's version."""
+    return settings.image or settings.base_image or f"python:{project.python or DEFAULT_PYTHON}-slim-bookworm"
+
+
+def _own_dockerfile(
+    project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+) -> ImageBuild | None:
+    """The image of the project's own `docker/notebook/Dockerfile`, on which ours is laid.
+
+    Its context looks like the project's root, but holds only dependency files and `docker/notebook/`.
+    """
+    if project.dockerfile is None:
+        return None
+    name = naming.workbench_name(project.name, str(project.root))
+    files = (project.dockerfile, *project.dockerfile_context, *project.dependencies)
+    inputs = _inputs(files)
+    identity = digest(inputs)
+    return ImageBuild(
+        tag=naming.image(project.name, "notebook-base", facts.user),
+        digest=identity,
+        inputs=inputs,
+        base="",
+        files={**{file.name: file.content for file in files}, "Dockerfile": project.dockerfile.content},
+        context=f"{folders.cache}/contexts/{name}-base",
+        labels=_labels(project, name, kit, identity, inputs),
+        secrets=_secrets(facts, folders),
+        force=force,
+        pull=not offline,
+    )
+
+
+def _venv(
+    project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+) -> VenvBuild:
+    files = tuple(file for file in project.dependencies if file.name.rpartition("/")[2] not in BUILD_FILES)
+    inputs = {
+        **_inputs(files),
+        "the Python version": digest(project.python or facts.python),
+        "Workbench": digest(kit.files["inside/environment.py"].decode()),
+    }
+    identity = digest(inputs)
+    name = naming.workbench_name(project.name, str(project.root))
+    return VenvBuild(
+        folder=f"{folders.cache}/environments/{name}-{identity}",
+        digest=identity,
+        inputs=inputs,
+        files={file.name: file.content for file in files},
+        project=str(project.root),
+        python=project.python or facts.python,
+        force=force,
+        offline=offline,
+    )
+
+
+def _labels(project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]) -> dict[str, str]:
+    return {
+        BUILD: identity,
+        INPUTS: canonical(inputs).decode(),
+        NAME: name,
+        PROJECT: str(project.root),
+        VERSION: kit.version,
+    }
+
+
+def _inputs(files: tuple[DependencyFile, ...]) -> dict[str, str]:
+    return {file.name: file.digest for file in files}
+
+
+def _context(files: tuple[DependencyFile, ...]) -> dict[str, bytes]:
+    """Dependency files under `dependencies/`; `apt.txt` and `postBuild` also where the Dockerfile wants them."""
+    found = {f"dependencies/{file.name}": file.content for file in files}
+    for special in BUILD_FILES:
+        contents = [file.content for file in files if file.name.rpartition("/")[2] == special]
+        found[special] = b"\n".join(contents)
+    return found
+
+
+def _secrets(facts: HostFacts, folders: Folders) -> tuple[Secret, ...]:
+    files = tuple(Secret(id, path) for id, path in sorted(facts.network.files.items()))
+    env = (Secret("network.env", f"{folders.state}/network.env"),) if facts.network.env else ()
+    return files + env

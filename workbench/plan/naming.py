@@ -1,0 +1,42 @@
+"""Every name that a workbench has on an engine and in a browser, from the project alone."""
+
+import hashlib
+import re
+
+NETWORK = "workbench"
+
+
+def workbench_name(project: str, root: str) -> str:
+    """The workbench's own name and the host part of its URL: readable, unique per folder, at most 47 characters."""
+    return f"{project[:40].strip('-')}-{hashlib.sha256(root.encode()).hexdigest()[:6]}"
+
+
+def container(name: str) -> str:
+    """The container's name; also the stem of what belongs to it."""
+    return f"workbench-{name}"
+
+
+def home_volume(name: str) -> str:
+    """The volume that holds HOME."""
+    return f"workbench-{name}-home"
+
+
+def network(name: str, *, shared: bool) -> str:
+    """One network for all where it keeps containers apart, else one each."""
+    return NETWORK if shared else f"workbench-{name}"
+
+
+def image(project: str, folder: str, user: str) -> str:
+    """`<project>-<folder>:<user>`, as dockerutils names images."""
+    tag = re.sub(r"[^A-Za-z0-9_.-]", "-", user).lstrip(".-") or "latest"
+    return f"{project}-{folder}:{tag[:120]}"
+
+
+def local_host(name: str) -> str:
+    """The host name that browsers resolve to this machine and keep cookies apart by."""
+    return f"{name}.localhost"
+
+
+def first_port(root: str) -> int:
+    """The port that a project asks for first: stable, between 20000 and 29999 (below the ephemeral range)."""
+    return 20000 + int.from_bytes(hashlib.sha256(root.encode()).digest()[:4]) % 10000
