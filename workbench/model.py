@@ -164,6 +164,8 @@ class HostFacts:
     """Whether memory, CPU and pids limits can be set (rootless engines without delegation cannot)."""
     python: str = ""
     """`X.Y` of this installation (the local engine's server and default environment)."""
+    executable: str = ""
+    """This installation's Python interpreter."""
     network: Network = Network()
 
 

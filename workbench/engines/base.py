@@ -3,20 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from workbench.labels import BUILD as BUILD
+from workbench.labels import DEVICE as DEVICE
+from workbench.labels import INPUTS as INPUTS
+from workbench.labels import LABEL as LABEL
+from workbench.labels import NAME as NAME
+from workbench.labels import OWNER as OWNER
+from workbench.labels import PLAN as PLAN
+from workbench.labels import PORT as PORT
+from workbench.labels import PROJECT as PROJECT
+from workbench.labels import VERSION as VERSION
 from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
-
-LABEL = "io.workbench."
-PROJECT = LABEL + "project"
-NAME = LABEL + "name"
-PLAN = LABEL + "plan"
-DEVICE = LABEL + "device"
-VERSION = LABEL + "version"
-OWNER = LABEL + "owner"
-PORT = LABEL + "port"
-BUILD = LABEL + "build"
-"""On an image: the digest of everything that went into it."""
-INPUTS = LABEL + "inputs"
-"""On an image: JSON, each input's name -> digest."""
 
 
 class Engine(Protocol):

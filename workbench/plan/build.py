@@ -3,8 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.engines.base import BUILD, INPUTS, NAME, PROJECT, VERSION
-from workbench.model import Build, DependencyFile, HostFacts, ImageBuild, ImageUse, Project, Secret, Settings, VenvBuild
+from workbench.labels import BUILD, INPUTS, NAME, PROJECT, VERSION
+from workbench.model import (
+    Build,
+    DependencyFile,
+    HostFacts,
+    ImageBuild,
+    ImageUse,
+    Project,
+    Secret,
+    Settings,
+    VenvBuild,
+)
 from workbench.plan import naming
 from workbench.plan.digest import canonical, digest
 from workbench.plan.user import container_user
@@ -32,7 +42,14 @@ class Folders:
 
 
 def plan_build(
-    project: Project, settings: Settings, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    kit: Kit,
+    folders: Folders,
+    *,
+    force: bool,
+    offline: bool,
 ) -> Build:
     """The environment that this project needs on this engine."""
     if facts.engine == "local":
@@ -43,7 +60,14 @@ def plan_build(
 
 
 def _image(
-    project: Project, settings: Settings, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    kit: Kit,
+    folders: Folders,
+    *,
+    force: bool,
+    offline: bool,
 ) -> ImageBuild:
     name = naming.workbench_name(project.name, str(project.root))
     user = container_user(facts, project.owner)
@@ -61,11 +85,13 @@ def _image(
     }
     inputs = {
         **_inputs(project.dependencies),
-        **({f"docker/notebook ({before.digest})": before.digest} if before else {}),
+        **(before.inputs if before else {}),
         "the base image": digest(base),
         "the Python version": digest(project.python or ""),
         "the container's user": digest([user.name, user.uid, user.gid, user.home]),
-        "Workbench": digest({path: DependencyFile(path, content).digest for path, content in kit.files.items()}),
+        "Workbench": digest(
+            {path: DependencyFile(path, content).digest for path, content in kit.files.items()}
+        ),
     }
     identity = digest(inputs)
     return ImageBuild(
@@ -139,7 +165,9 @@ def _venv(
     )
 
 
-def _labels(project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]) -> dict[str, str]:
+def _labels(
+    project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]
+) -> dict[str, str]:
     return {
         BUILD: identity,
         INPUTS: canonical(inputs).decode(),

@@ -35,7 +35,12 @@ def container_user(facts: HostFacts, owner: tuple[int, int] | None) -> Container
         return _user(facts.uid, facts.gid, name)
     if owner is not None and owner[0] != 0:
         return _user(*owner, "user" if name == "root" else name)
-    return _user(0, 0, "root", notice="You are root and so is the project: the container runs as uid 0 without any capability.")
+    return _user(
+        0,
+        0,
+        "root",
+        notice="You are root and so is the project: the container runs as uid 0 without any capability.",
+    )
 
 
 def _user(uid: int, gid: int, name: str, *, userns: str | None = None, notice: str = "") -> ContainerUser:

@@ -1,0 +1,74 @@
+"""The whole plan of a launch: a pure function from what was found to what will be done."""
+
+from workbench.model import Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
+from workbench.plan import naming
+from workbench.plan.build import Folders, Kit, plan_build
+from workbench.plan.run import identity, plan_run
+from workbench.plan.user import container_user
+
+
+def plan_launch(
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    seed: Seed,
+    kit: Kit,
+    folders: Folders,
+    *,
+    rebuild: bool = False,
+    offline: bool = False,
+    files: dict[str, str] | None = None,
+    jupyter: tuple[str, ...] = (),
+) -> LaunchPlan:
+    """Build, run and delivery for one workbench.
+
+    `files` are the contents of the network files (certificate bundle, pip's configuration …) that the server and its
+    kernels need; nothing secret enters the build or the run.
+    """
+    build = plan_build(project, settings, facts, kit, folders, force=rebuild, offline=offline)
+    run = plan_run(project, settings, facts, seed, build, folders, version=kit.version, jupyter=jupyter)
+    local = facts.engine == "local"
+    delivery = Delivery(
+        seed.token,
+        env={**({} if local else facts.network.env), **settings.pass_env},
+        files={} if local else files or {},
+    )
+    return LaunchPlan(
+        name=naming.workbench_name(project.name, str(project.root)),
+        build=build,
+        run=run,
+        delivery=delivery,
+        digest=identity(run, build),
+        used=tuple(file.name for file in project.dependencies),
+        notices=_notices(project, settings, facts),
+    )
+
+
+def _notices(project: Project, settings: Settings, facts: HostFacts) -> tuple[str, ...]:
+    notices = list(project.notices)
+    if facts.engine == "local":
+        return (*notices, *_without_container(project, settings))
+    user = container_user(facts, project.owner)
+    if user.notice:
+        notices.append(user.notice)
+    if not facts.cgroup_limits and (settings.memory or settings.cpus):
+        notices.append(
+            "This engine cannot limit memory or CPU (rootless, without delegated cgroups): started without limits."
+        )
+    return tuple(notices)
+
+
+def _without_container(project: Project, settings: Settings) -> list[str]:
+    """What the local engine cannot do for this project."""
+    wishes = {
+        "image": settings.image,
+        "base-image": settings.base_image,
+        "mounts": settings.mounts,
+        "memory": settings.memory,
+        "cpus": settings.cpus,
+        "docker/notebook/Dockerfile": project.dockerfile,
+        "apt.txt": any(file.name.endswith("apt.txt") for file in project.dependencies),
+        "postBuild": any(file.name.endswith("postBuild") for file in project.dependencies),
+    }
+    unmet = [name for name, wish in wishes.items() if wish]
+    return [f"Not used without a container: {', '.join(unmet)}."] if unmet else []

@@ -1,0 +1,228 @@
+"""What to start: a container or a server process, complete but for the secrets, which travel separately."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from workbench import labels
+from workbench.model import (
+    Bridge,
+    Build,
+    ContainerRun,
+    HostFacts,
+    ImageBuild,
+    ImageUse,
+    LocalRun,
+    Mount,
+    Project,
+    RunPlan,
+    Seed,
+    Settings,
+    VenvBuild,
+)
+from workbench.plan import naming
+from workbench.plan.build import Folders
+from workbench.plan.digest import digest, plain_fields
+from workbench.plan.user import ContainerUser, container_user
+
+CONTAINER_PORT = 8888
+RUN_FOLDER = "/run/workbench"
+PROJECT_ENVIRONMENT = "/opt/project"
+SERVER_SCRIPTS = "/opt/workbench/bin"
+IDENTITY_LEAVES_OUT = ("port", "labels", "image")
+"""Of a run, what may differ between two that are the same to the user."""
+
+
+def plan_run(
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    seed: Seed,
+    build: Build,
+    folders: Folders,
+    *,
+    version: str,
+    jupyter: tuple[str, ...],
+) -> RunPlan:
+    """The run of a build, labelled with its own identity."""
+    name = naming.workbench_name(project.name, str(project.root))
+    run: RunPlan
+    if isinstance(build, VenvBuild):
+        run = _local(project, settings, facts, seed, build, folders, name, jupyter)
+    else:
+        run = _container(project, settings, facts, seed, build, name, jupyter)
+    return replace(run, labels=_labels(project, facts, seed, name, version, identity(run, build)))
+
+
+def identity(run: RunPlan, build: Build) -> str:
+    """Digest of what makes two runs the same workbench: everything but port, labels and the image's name."""
+    return digest(describe(run, build))
+
+
+def describe(run: RunPlan, build: Build) -> dict[str, object]:
+    """A run as plain data, without what may differ; what a second launch is compared with."""
+    fields = {key: value for key, value in plain_fields(run).items() if key not in IDENTITY_LEAVES_OUT}
+    env = {key: value for key, value in run.env.items() if key != "WORKBENCH_PORT"}
+    return {**fields, "env": env, "build": build.tag if isinstance(build, ImageUse) else build.digest}
+
+
+def _container(
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    seed: Seed,
+    build: ImageBuild | ImageUse,
+    name: str,
+    jupyter: tuple[str, ...],
+) -> ContainerRun:
+    user = container_user(facts, project.owner)
+    limits = facts.cgroup_limits
+    target = project_folder(project)
+    as_is = isinstance(build, ImageUse)
+    return ContainerRun(
+        name=naming.container(name),
+        image=build.tag,
+        labels={},
+        hostname=name,
+        port=seed.port,
+        container_port=CONTAINER_PORT,
+        workdir=target,
+        user=f"{user.uid}:{user.gid}",
+        env={**_environment(project, settings, name, target, jupyter), "HOME": user.home, **settings.env},
+        mounts=(
+            Mount(str(project.root), target),
+            *(() if as_is else (Mount(naming.home_volume(name), user.home, kind="volume"),)),
+            *settings.mounts,
+        ),
+        # A new volume takes its owner from the image's folder, which an image taken as it is does not have.
+        tmpfs={RUN_FOLDER: _tmpfs(user), **({user.home: _tmpfs(user)} if as_is else {})},
+        bridge=None if settings.host_network else _bridge(facts, name, project),
+        command=(*_as_is_command(name, target), *jupyter) if as_is else (),
+        entrypoint=() if as_is else None,
+        health=() if as_is else (f"{SERVER_SCRIPTS}/workbench-health",),
+        pids=4096 if limits else None,
+        shm_size=settings.shm_size,
+        memory=settings.memory if limits else None,
+        nano_cpus=round(settings.cpus * 1e9) if settings.cpus and limits else None,
+        privileged=settings.privileged,
+        cap_add=settings.cap_add,
+        devices=settings.devices,
+        userns=user.userns,
+        deliver=_as_is_deliver() if as_is else (f"{SERVER_SCRIPTS}/workbench-deliver",),
+    )
+
+
+def project_folder(project: Project) -> str:
+    """Where a container sees the project."""
+    return f"/projects/{project.name}"
+
+
+def _environment(
+    project: Project, settings: Settings, name: str, root: str, jupyter: tuple[str, ...]
+) -> dict[str, str]:
+    """What `workbench.inside` is told, in a container."""
+    return {
+        **_common(project, settings, name, root, jupyter),
+        "WORKBENCH_ENV": PROJECT_ENVIRONMENT,
+        "WORKBENCH_RUN": RUN_FOLDER,
+        "WORKBENCH_IP": "0.0.0.0",  # noqa: S104 - inside the container; published on 127.0.0.1 only
+        "WORKBENCH_PORT": str(CONTAINER_PORT),
+    }
+
+
+def _common(
+    project: Project, settings: Settings, name: str, root: str, jupyter: tuple[str, ...]
+) -> dict[str, str]:
+    optional = {
+        "WORKBENCH_INSTALL": "1" if project.installable else "",
+        "WORKBENCH_CLASSIC": "1" if settings.classic else "",
+        "WORKBENCH_OPTIONS": json.dumps(jupyter) if jupyter else "",
+    }
+    return {
+        "WORKBENCH_NAME": name,
+        "WORKBENCH_ROOT": root,
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _tmpfs(user: ContainerUser) -> str:
+    return f"rw,noexec,nosuid,nodev,size=16m,mode=0700,uid={user.uid},gid={user.gid}"
+
+
+def _bridge(facts: HostFacts, name: str, project: Project) -> Bridge:
+    shared = facts.isolated_bridge
+    marks = {labels.VERSION: "1"} if shared else {labels.NAME: name, labels.PROJECT: str(project.root)}
+    return Bridge(naming.network(name, shared=shared), marks, isolated=shared)
+
+
+def _as_is_deliver() -> tuple[str, ...]:
+    """An image that is taken as it is has none of our scripts: the token file is written by its own shell.
+
+    The script is fixed text; `$0` is the number of bytes.
+    """
+    script = f'umask 077; head -c "$0" > {RUN_FOLDER}/delivery.tmp && mv {RUN_FOLDER}/delivery.tmp {RUN_FOLDER}/token'
+    return ("/bin/sh", "-c", script)
+
+
+def _as_is_command(name: str, root: str) -> tuple[str, ...]:
+    """Start the image's own JupyterLab under our rules, once the token is there."""
+    hosts = json.dumps(["localhost", naming.local_host(name)])
+    script = f'while [ ! -e {RUN_FOLDER}/token ]; do sleep 0.05; done; exec "$0" "$@"'
+    return (
+        "/bin/sh",
+        "-c",
+        f"export JUPYTER_TOKEN_FILE={RUN_FOLDER}/token JUPYTER_RUNTIME_DIR={RUN_FOLDER}/jupyter; {script}",
+        "jupyter",
+        "lab",
+        "--ip=0.0.0.0",
+        f"--port={CONTAINER_PORT}",
+        "--ServerApp.port_retries=0",
+        "--no-browser",
+        "--ServerApp.allow_remote_access=False",
+        f"--ServerApp.local_hostnames={hosts}",
+        f"--ServerApp.root_dir={root}",
+    )
+
+
+def _local(
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    seed: Seed,
+    build: VenvBuild,
+    folders: Folders,
+    name: str,
+    jupyter: tuple[str, ...],
+) -> LocalRun:
+    run_folder = f"{folders.state}/run"
+    return LocalRun(
+        name=name,
+        labels={},
+        port=seed.port,
+        argv=(facts.executable, "-m", "workbench.inside.server"),
+        workdir=str(project.root),
+        folder=run_folder,
+        venv=build.folder,
+        env={
+            **_common(project, settings, name, str(project.root), jupyter),
+            **settings.env,
+            "WORKBENCH_ENV": build.folder,
+            "WORKBENCH_RUN": run_folder,
+            "WORKBENCH_IP": "127.0.0.1",
+            "WORKBENCH_PORT": str(seed.port),
+        },
+    )
+
+
+def _labels(
+    project: Project, facts: HostFacts, seed: Seed, name: str, version: str, plan: str
+) -> Mapping[str, str]:
+    return {
+        labels.PROJECT: str(project.root),
+        labels.NAME: name,
+        labels.PLAN: plan,
+        labels.DEVICE: "cpu",
+        labels.VERSION: version,
+        labels.OWNER: str(facts.uid),
+        labels.PORT: str(seed.port),
+    }

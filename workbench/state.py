@@ -1,0 +1,106 @@
+"""The state folder of one workbench: its lock, token and port, the approved plan. XDG state, 0700, files 0600."""
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import ProjectError
+from workbench.model import Seed
+
+
+def state_root() -> Path:
+    """Where the state of all workbenches of this user lies."""
+    from platformdirs import user_state_path
+
+    return user_state_path("workbench", appauthor=False)
+
+
+def cache_root() -> Path:
+    """Where what can be made again lies: build contexts, environments of the local engine."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("workbench", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One workbench's folder. Everything in it can be lost without losing a workbench: the engine is the memory."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, name: str) -> "State":
+        """The state of the workbench with this name; its folder is made when missing."""
+        folder = state_root() / "workbenches" / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+        except OSError as error:
+            raise ProjectError(
+                f"{folder} cannot be written: {error.strerror}.",
+                "Workbench keeps its locks and tokens there; set XDG_STATE_HOME to a folder of yours that can be written.",
+            ) from error
+        return cls(folder)
+
+    @contextmanager
+    def lock(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold this workbench for one command; calls `waiting` once when another command holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / "lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0.05)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def seed(self) -> Seed | None:
+        """Token and port of this workbench, None before the first launch."""
+        found = self.read("seed.json")
+        return Seed(str(found["token"]), int(found["port"])) if found else None
+
+    def keep_seed(self, seed: Seed) -> None:
+        """Remember token and port for the life of the workbench."""
+        self.write("seed.json", {"token": seed.token, "port": seed.port})
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A JSON document of this folder, None when it is missing or was cut off."""
+        try:
+            found = json.loads((self.folder / name).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def write(self, name: str, document: Mapping[str, Any]) -> None:
+        """Replace a JSON document of this folder in one step."""
+        self.write_text(name, json.dumps(document, indent=1, default=dict))
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Replace a file of this folder in one step (0600) and return its path."""
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        path = self.folder / name
+        Path(temporary).replace(path)
+        return path
+
+    def forget(self) -> None:
+        """Remove what a removed workbench leaves here. The lock stays: another command may be waiting for it."""
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name != "lock":
+                path.unlink(missing_ok=True)
+
+
+def new_token() -> str:
+    """256 random bits, in hexadecimal digits."""
+    return secrets.token_hex(32)
