@@ -30,13 +30,9 @@ browser. `base-image`: an image that both engines have. `bin`: folder of the ins
 def require(name: str) -> str:
     """Return the address (or name, or path) of the thing, or end the test with the reason why it is not there."""
     variable = THINGS[name]
-    value = os.environ.get(variable, "")
-    if value:
+    if value := os.environ.get(variable):
         return value
-    why = (
-        os.environ.get(variable + "_WHY")
-        or f"{variable} is not set; run the tests with `python3 tests/run.py`"
-    )
+    why = os.environ.get(variable + "_WHY") or f"{variable} is not set; run the tests with `python3 tests/run.py`"
     absent(f"no {name}: {why}")
 
 

@@ -1,0 +1,94 @@
+"""A dockerd of our own, and a docker client that can build."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from provision import base_image
+from provision.ground import BASE_IMAGE, SOCKETS, Ground
+from provision.outside import SYSTEM_PATH, clean
+from provision.programs import StepFailed, ask, background
+
+SOCKET = SOCKETS / "docker.sock"
+HOST = f"unix://{SOCKET}"
+
+
+@contextmanager
+def engine(ground: Ground, group: str) -> Iterator[None]:
+    """Run dockerd for the tests with its data in the cache folder; members of `group` may use its socket."""
+    data = ground.cache / "docker"
+    SOCKET.unlink(missing_ok=True)
+    (SOCKETS / "docker.pid").unlink(missing_ok=True)
+    command: list[str | Path] = [
+        *ground.enter,
+        "dockerd",
+        "--data-root",
+        data,
+        "--exec-root",
+        SOCKETS / "docker",
+        "--group",
+        group,
+    ]
+    command += ["--pidfile", SOCKETS / "docker.pid", "--storage-driver", "overlay2", "--host", HOST]
+    with background(command, ground.work / "dockerd.log", lambda: answers(SOCKET), env=clean()):
+        _client(ground)
+        _tidy()
+        archive = base_image.archive(ground)
+        if not _ask("images", "--quiet", BASE_IMAGE):
+            base_image.load(archive, [_docker(), "--host", HOST, "import", "-", BASE_IMAGE], {})
+        ground.offer("DOCKER_HOST", HOST)
+        ground.offer("BASE_IMAGE", BASE_IMAGE)
+        try:
+            yield
+        finally:
+            _tidy()
+
+
+def answers(path: Path) -> bool:
+    """Whether an engine answers a ping on its socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(path))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
+            return b" 200 " in connection.recv(100)
+    except OSError:
+        return False
+
+
+def _client(ground: Ground) -> None:
+    """A folder with only a `docker` that has BuildKit: Debian's has it built in, a bare newer client has not."""
+    folder = ground.cache / "docker-cli"
+    folder.mkdir(exist_ok=True)
+    link = folder / "docker"
+    link.unlink(missing_ok=True)
+    link.symlink_to(_docker())
+    ground.offer("DOCKER_CLI", folder)
+
+
+def _docker() -> str:
+    for path in ("/usr/bin", SYSTEM_PATH):
+        if found := shutil.which("docker", path=path):
+            return found
+    raise StepFailed("there is no docker client")
+
+
+def _ask(*words: str) -> list[str]:
+    return ask([_docker(), "--host", HOST, *words], env=clean()).split()
+
+
+def _tidy() -> None:
+    """Remove all but the base image and the build cache: each run starts alike, and builds are quick again."""
+    if containers := _ask("ps", "--all", "--quiet"):
+        _ask("rm", "--force", "--volumes", *containers)
+    _ask("network", "prune", "--force")
+    if volumes := _ask("volume", "ls", "--quiet"):
+        _ask("volume", "rm", "--force", *volumes)
+    # `image prune` keeps what a container uses; it knows no other exception.
+    keepers = _ask("create", BASE_IMAGE, "true") if _ask("images", "--quiet", BASE_IMAGE) else []
+    _ask("image", "prune", "--all", "--force")
+    if keepers:
+        _ask("rm", *keepers)
+    _ask("builder", "prune", "--force", "--keep-storage", "6GB")

@@ -1,0 +1,78 @@
+"""Podman's service with storage and configuration of its own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from provision import base_image
+from provision.docker import answers
+from provision.ground import BASE_IMAGE, SOCKETS, Ground
+from provision.outside import clean
+from provision.programs import ask, background
+
+SOCKET = SOCKETS / "podman.sock"
+IMAGE = f"docker.io/library/{BASE_IMAGE}"
+
+CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_config_dir = "{networks}"
+"""
+"""crun, Podman's own choice, refuses the mixed cgroup versions that some machines have; runc does not."""
+
+
+@contextmanager
+def engine(ground: Ground, group: str) -> Iterator[None]:
+    """Run Podman's service for the tests; members of `group` may use its socket."""
+    folder = ground.cache / "podman"
+    (folder / "networks").mkdir(parents=True, exist_ok=True)
+    configuration = folder / "containers.conf"
+    configuration.write_text(CONFIGURATION.format(networks=folder / "networks"))
+    env = clean(CONTAINERS_CONF=str(configuration), TMPDIR=str(ground.work))
+    podman = _podman(folder)
+    SOCKET.unlink(missing_ok=True)
+    _tidy(podman, env)
+    service = [*ground.enter, *podman, "system", "service", "--time=0", f"unix://{SOCKET}"]
+    with background(service, ground.work / "podman.log", lambda: answers(SOCKET), env=env):
+        shutil.chown(SOCKET, group=group)
+        SOCKET.chmod(0o660)
+        archive = base_image.archive(ground)
+        if not ask([*podman, "images", "--quiet", IMAGE], env=env).strip():
+            base_image.load(archive, [*podman, "import", "-", IMAGE], env)
+        ground.offer("PODMAN_HOST", f"unix://{SOCKET}")
+        ground.env["CONTAINERS_CONF"] = str(configuration)
+        ground.offer("PODMAN_CLI", _wrapper(ground, podman))
+        try:
+            yield
+        finally:
+            _tidy(podman, env)
+
+
+def _podman(folder: Path) -> list[str]:
+    program = shutil.which("podman", path="/usr/bin:/usr/local/bin") or "podman"
+    run_root = SOCKETS / "podman"
+    return [program, "--root", str(folder / "root"), "--runroot", str(run_root), "--tmpdir", str(run_root / "tmp")]
+
+
+def _wrapper(ground: Ground, podman: list[str]) -> Path:
+    """A folder with a `podman` that works on the storage of our service: for tests that use the program itself."""
+    folder = ground.cache / "podman-cli"
+    folder.mkdir(exist_ok=True)
+    script = folder / "podman"
+    script.write_text(f'#!/bin/sh\nexec {" ".join(podman)} "$@"\n')
+    os.chmod(script, 0o755)  # noqa: PTH101, S103 - the normal user runs it
+    return folder
+
+
+def _tidy(podman: list[str], env: dict[str, str]) -> None:
+    """Remove containers, volumes and networks of an earlier run; images stay, Podman builds from their layers."""
+    ask([*podman, "rm", "--all", "--force", "--volumes"], env=env)
+    ask([*podman, "volume", "prune", "--force"], env=env)
+    ask([*podman, "network", "prune", "--force"], env=env)
