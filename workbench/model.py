@@ -131,7 +131,7 @@ class Settings:
 class Network:
     """How this machine reaches the outside: proxy variables, certificate bundle, package-index settings.
 
-    `files` maps the name under which the image knows a file (`ca.pem`, `pip.conf`, `netrc`, `uv.toml`) to its path here.
+    `files` maps the name that the image knows a file by (`ca.pem`, `pip.conf`, `netrc`, `uv.toml`) to its path here.
     `env` holds proxy variables and the index settings derived from pip's, which may contain passwords.
     """
 
@@ -155,7 +155,7 @@ class HostFacts:
     os: str = "linux"
     """The operating system of this machine: `linux`, `darwin`, `windows`."""
     desktop: bool = False
-    """Docker Desktop, Podman machine and the like: the engine runs in a virtual machine that maps file owners itself."""
+    """Docker Desktop, Podman machine and the like: its virtual machine maps file owners by itself."""
     rootless: bool = False
     isolated_bridge: bool = True
     """Whether one bridge network can keep its containers apart (`enable_icc=false`)."""
@@ -374,7 +374,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """One sample. Memory and limits in bytes, `cpu` in cores in use, network and disk totals in bytes since the start."""
+    """One sample. Memory in bytes, `cpu` in cores in use, network and disk as totals in bytes since the start."""
 
     cpu: float
     memory: int

@@ -19,13 +19,13 @@ class Done:
     err: str
 
 
-class ProgramMissing(WorkbenchError):  # noqa: N818 - reads as what happened
+class ProgramMissing(WorkbenchError):
     """A program that is needed is not on PATH."""
 
     exit_code = 3
 
 
-class TookTooLong(WorkbenchError):  # noqa: N818 - reads as what happened
+class TookTooLong(WorkbenchError):
     """A program did not finish in the time that it was given; it has been ended."""
 
     exit_code = 4

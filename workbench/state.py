@@ -44,7 +44,7 @@ class State:
         except OSError as error:
             raise ProjectError(
                 f"{folder} cannot be written: {error.strerror}.",
-                "Workbench keeps its locks and tokens there; set XDG_STATE_HOME to a folder of yours that can be written.",
+                "Workbench keeps locks and tokens there; set XDG_STATE_HOME to a folder that you can write.",
             ) from error
         return cls(folder)
 

@@ -1,0 +1,1 @@
+"""The host side of the control channel: one agent per workbench."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from workbench.errors import EngineError
 from workbench.labels import BUILD as BUILD
 from workbench.labels import DEVICE as DEVICE
 from workbench.labels import INPUTS as INPUTS
@@ -14,6 +15,14 @@ from workbench.labels import PORT as PORT
 from workbench.labels import PROJECT as PROJECT
 from workbench.labels import VERSION as VERSION
 from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
+
+
+class PortTaken(EngineError):
+    """Somebody else listens on the port on 127.0.0.1 that the workbench was to have."""
+
+
+class NameTaken(EngineError):
+    """A container that is not ours has the name."""
 
 
 class Engine(Protocol):

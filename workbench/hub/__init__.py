@@ -1,0 +1,1 @@
+"""Classes: many workbenches through JupyterHub."""

@@ -1,0 +1,1 @@
+"""The panel: what a notebook shows of its own workbench."""

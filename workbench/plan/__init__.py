@@ -1,0 +1,1 @@
+"""Pure planning: no disk, environment, clock, chance or engine."""

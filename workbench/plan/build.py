@@ -89,9 +89,7 @@ def _image(
         "the base image": digest(base),
         "the Python version": digest(project.python or ""),
         "the container's user": digest([user.name, user.uid, user.gid, user.home]),
-        "Workbench": digest(
-            {path: DependencyFile(path, content).digest for path, content in kit.files.items()}
-        ),
+        "Workbench": digest({path: DependencyFile(path, content).digest for path, content in kit.files.items()}),
     }
     identity = digest(inputs)
     return ImageBuild(
@@ -142,9 +140,7 @@ def _own_dockerfile(
     )
 
 
-def _venv(
-    project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool
-) -> VenvBuild:
+def _venv(project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool) -> VenvBuild:
     files = tuple(file for file in project.dependencies if file.name.rpartition("/")[2] not in BUILD_FILES)
     inputs = {
         **_inputs(files),
@@ -165,9 +161,7 @@ def _venv(
     )
 
 
-def _labels(
-    project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]
-) -> dict[str, str]:
+def _labels(project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]) -> dict[str, str]:
     return {
         BUILD: identity,
         INPUTS: canonical(inputs).decode(),

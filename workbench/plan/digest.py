@@ -20,7 +20,7 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain).encode()
 
 
-def plain_fields(value: "DataclassInstance") -> dict[str, Any]:
+def plain_fields(value: "DataclassInstance | Mapping[str, object]") -> dict[str, Any]:
     """A value's fields as plain data, as they come back from JSON."""
     found: dict[str, Any] = json.loads(canonical(value))
     return found
@@ -30,9 +30,7 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, .
     """What differs between the inputs of two builds, as a person says it: `requirements.txt changed`."""
     names = sorted(before.keys() | after.keys(), key=lambda name: (name.startswith("("), name))
     return tuple(
-        f"{name} {_verb(before.get(name), after.get(name))}"
-        for name in names
-        if before.get(name) != after.get(name)
+        f"{name} {_verb(before.get(name), after.get(name))}" for name in names if before.get(name) != after.get(name)
     )
 
 

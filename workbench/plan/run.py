@@ -130,9 +130,7 @@ def _environment(
     }
 
 
-def _common(
-    project: Project, settings: Settings, name: str, root: str, jupyter: tuple[str, ...]
-) -> dict[str, str]:
+def _common(project: Project, settings: Settings, name: str, root: str, jupyter: tuple[str, ...]) -> dict[str, str]:
     optional = {
         "WORKBENCH_INSTALL": "1" if project.installable else "",
         "WORKBENCH_CLASSIC": "1" if settings.classic else "",
@@ -156,11 +154,12 @@ def _bridge(facts: HostFacts, name: str, project: Project) -> Bridge:
 
 
 def _as_is_deliver() -> tuple[str, ...]:
-    """An image that is taken as it is has none of our scripts: the token file is written by its own shell.
+    """An image that is taken as it is has none of our scripts: its own shell takes the token out of the delivery.
 
     The script is fixed text; `$0` is the number of bytes.
     """
-    script = f'umask 077; head -c "$0" > {RUN_FOLDER}/delivery.tmp && mv {RUN_FOLDER}/delivery.tmp {RUN_FOLDER}/token'
+    extract = """sed 's/.*"token": *"\\([0-9a-f]*\\)".*/\\1/'"""
+    script = f'umask 077; head -c "$0" | {extract} > {RUN_FOLDER}/.token && mv {RUN_FOLDER}/.token {RUN_FOLDER}/token'
     return ("/bin/sh", "-c", script)
 
 
@@ -214,9 +213,7 @@ def _local(
     )
 
 
-def _labels(
-    project: Project, facts: HostFacts, seed: Seed, name: str, version: str, plan: str
-) -> Mapping[str, str]:
+def _labels(project: Project, facts: HostFacts, seed: Seed, name: str, version: str, plan: str) -> Mapping[str, str]:
     return {
         labels.PROJECT: str(project.root),
         labels.NAME: name,

@@ -1,0 +1,83 @@
+"""Wait for the server, make the URL, open the browser."""
+
+import html
+import http.client
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from workbench.errors import NotReadyError
+from workbench.model import Endpoint, Running
+from workbench.plan import naming
+
+PATIENCE = 60.0
+"""Seconds that a server has to answer."""
+
+
+def endpoint(running: Running, token: str, *, classic: bool = False) -> Endpoint:
+    """Where this workbench answers."""
+    page = "tree" if classic else "lab"
+    return Endpoint(
+        url=f"http://{naming.local_host(running.name)}:{running.port}/{page}?token={quote(token)}",
+        api_url=f"http://127.0.0.1:{running.port}/",
+        token=token,
+    )
+
+
+def answers(port: int, token: str, *, timeout: float = 2.0) -> bool:
+    """Whether the server on this port is up and accepts this token."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", "/api/status", headers={"Authorization": f"token {token}"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        # Not listening yet, or the engine's port forwarder is and the server is not.
+        return False
+    finally:
+        connection.close()
+
+
+def wait(port: int, token: str, alive: Callable[[], bool], *, patience: float = PATIENCE) -> None:
+    """Return when the server answers; `NotReadyError` when it ends or `patience` seconds pass.
+
+    `alive` is asked once a second: it costs a call of the engine.
+    """
+    begun = time.monotonic()
+    asked = begun
+    while not answers(port, token):
+        now = time.monotonic()
+        if now - begun > patience:
+            raise NotReadyError(f"The server did not answer within {patience:.0f} s.")
+        if now - asked > 1.0:
+            if not alive():
+                raise NotReadyError("The server ended before it answered.")
+            asked = now
+        time.sleep(0.02)
+
+
+def can_open_browser(environ: Mapping[str, str]) -> bool:
+    """Whether there is a screen to open a browser on."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY") or environ.get("BROWSER"))
+
+
+def open_browser(url: str, folder: Path) -> bool:
+    """Open `url` through a redirect file (0600), so that the token is in no process list. False when there is none."""
+    import webbrowser
+
+    page = folder / "open.html"
+    target = html.escape(url, quote=True)
+    descriptor = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(
+            f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={target}">'
+            f'<title>Workbench</title><p><a href="{target}">Open JupyterLab</a></p>\n'
+        )
+    try:
+        return webbrowser.open(page.as_uri())
+    except webbrowser.Error:
+        return False

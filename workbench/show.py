@@ -1,0 +1,152 @@
+"""Values to text: errors, events, tables, numbers. Pure; `cli.terminal` decides where it goes."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from workbench.errors import WorkbenchError
+from workbench.model import Endpoint, Event, Leftover, Running, Stats
+
+ERROR_LINES = 10
+"""A failure never takes more of the screen than this."""
+
+
+def error(failure: WorkbenchError) -> str:
+    """What happened and what to do next, in at most ten lines."""
+    head = [f"Error: {failure.message}"]
+    tail = [f"→ {failure.hint}"] if failure.hint else []
+    lines = "\n".join([*head, *(f"  | {line}" for line in failure.detail[-6:]), *tail]).splitlines()
+    if len(lines) > ERROR_LINES:
+        # The first words say what happened and the last what to do: the middle goes.
+        keep = ERROR_LINES - 1 - len(tail)
+        lines = [*lines[:keep], "  …", *lines[len(lines) - len(tail) :]]
+    return "\n".join(line[:400] for line in lines)
+
+
+def error_json(failure: WorkbenchError) -> str:
+    """The same for a program."""
+    return json.dumps(
+        {
+            "error": failure.message,
+            "hint": failure.hint,
+            "detail": list(failure.detail),
+            "exit_code": failure.exit_code,
+        }
+    )
+
+
+def event(news: Event) -> str | None:
+    """One plain line for an event, None for those that only move a bar."""
+    match news.kind:
+        case "step":
+            return f"  {news.text} …"
+        case "done":
+            return f"  {news.text or news.step} ({duration(news.seconds)})" if news.seconds is not None else None
+        case "cached":
+            return f"  {news.text or news.step} (unchanged)" if news.text else None
+        case "failed":
+            return f"  {news.text or news.step} failed"
+        case "note":
+            return news.text
+        case _:
+            return None
+
+
+def size(number: float | None) -> str:
+    """Bytes as a person reads them, in powers of 1000: `1.2 GB`."""
+    if number is None:
+        return "-"
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(number) < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person reads them: `0.4 s`, `2 min 5 s`, `3 h 2 min`, `4 d 1 h`."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = int(seconds)
+    for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
+        if whole >= large:
+            return f"{whole // large} {unit} {whole % large // small} {part}"
+    raise AssertionError(seconds)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as they need, two spaces apart."""
+    cells = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+PS_HEAD = ("NAME", "STATE", "ENGINE", "DEVICE", "PORT", "UP", "PROJECT")
+
+
+def ps_row(running: Running, now: float | None = None) -> tuple[str, ...]:
+    """One workbench as cells under `PS_HEAD`. `now` in seconds since 1970."""
+    up = duration((now or time.time()) - running.started) if running.state == "running" and running.started else "-"
+    return (
+        running.name,
+        f"{running.state} ({running.health})" if running.health in ("starting", "unhealthy") else running.state,
+        running.engine,
+        running.device,
+        str(running.port),
+        up,
+        running.project,
+    )
+
+
+def running_json(running: Running, endpoint: Endpoint | None) -> dict[str, object]:
+    """A workbench for a program: what `run-notebook -d --json` and `ps --json` print."""
+    return {
+        "name": running.name,
+        "project": running.project,
+        "engine": running.engine,
+        "dock": None,
+        "device": running.device,
+        "image": running.image,
+        "container": running.container,
+        "port": running.port,
+        "url": endpoint.url if endpoint else None,
+        "api_url": endpoint.api_url if endpoint else f"http://127.0.0.1:{running.port}/",
+        "token": endpoint.token if endpoint else None,
+        "status": running.state,
+    }
+
+
+def stats_cells(stats: Stats) -> tuple[str, ...]:
+    """CPU, memory, processes, network and disk as cells."""
+    memory = f"{size(stats.memory)} / {size(stats.memory_limit)}" if stats.memory_limit else size(stats.memory)
+    return (
+        f"{stats.cpu:.2f} cores",
+        memory,
+        str(stats.pids),
+        f"{size(stats.net_in)} / {size(stats.net_out)}",
+        f"{size(stats.disk_read)} / {size(stats.disk_written)}",
+    )
+
+
+def leftover_row(leftover: Leftover) -> tuple[str, ...]:
+    """One thing that `prune` would remove."""
+    return (leftover.kind, leftover.name, size(leftover.size), leftover.why)
+
+
+def settings_rows(described: Iterable[tuple[str, object, object]]) -> list[tuple[str, str, str]]:
+    """Name, value and origin of each setting as cells."""
+    return [
+        (name, value if isinstance(value, str) else _value(value), str(origin)) for name, value, origin in described
+    ]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={each}" for key, each in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return " ".join(str(each) for each in value) or "-"
+    return "-" if value is None else str(value)
