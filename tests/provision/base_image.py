@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from provision.ground import Ground, say
-from provision.outside import clean
-from provision.programs import StepFailed, ask, call
+from provision.programs import StepFailed, ask
 
 INCLUDE = "ca-certificates,python3,python3-venv"
 
@@ -17,10 +16,11 @@ def archive(ground: Ground) -> Path:
     target = ground.cache / "base-bookworm.tar"
     if target.exists():
         return target
-    say("making the base image (once)")
+    say("making the base image with debootstrap (once, about 40 s)")
     # Not in a folder that is mounted without devices or programs, as /tmp may be.
     with tempfile.TemporaryDirectory(dir=ground.cache) as folder:
-        call(["debootstrap", "--variant=minbase", f"--include={INCLUDE}", "bookworm", folder], env=clean())
+        # Its six hundred lines of progress would drown everything else; the last ones appear when it fails.
+        ask(["debootstrap", "--variant=minbase", f"--include={INCLUDE}", "bookworm", folder])
         for package in Path(folder, "var/cache/apt/archives").glob("*.deb"):
             package.unlink()
         unfinished = target.with_suffix(".unfinished")

@@ -33,7 +33,7 @@ def require(name: str) -> str:
     if value := os.environ.get(variable):
         return value
     why = os.environ.get(variable + "_WHY") or f"{variable} is not set; run the tests with `python3 tests/run.py`"
-    absent(f"no {name}: {why}")
+    return absent(f"no {name}: {why}")
 
 
 def absent(reason: str) -> NoReturn:
