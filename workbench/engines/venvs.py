@@ -1,0 +1,236 @@
+"""The virtual environments of the local engine: made by uv beside their place and moved there when they are whole."""
+
+import os
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import workbench.inside
+from workbench import process
+from workbench.errors import EngineError
+from workbench.model import Event, Leftover, VenvBuild
+
+MARKER = "workbench.json"
+"""In an environment: what it was made from. Written last, so a folder without it is not an environment of ours."""
+SCRATCH = (".part", ".old", ".dependencies")
+"""Ends of the hidden folders beside an environment while it is made; whatever has one can be thrown away."""
+LAST_LINES = 20
+STEP = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What an environment was made from. The file's modification time says when it was last used."""
+
+    digest: str
+    inputs: Mapping[str, str]
+    project: str
+    made: float
+    """Seconds since 1970."""
+
+
+def present(build: VenvBuild) -> Mapping[str, str] | None:
+    """Inputs of this environment, else of the last used one of the same project, else None."""
+    target = Path(build.folder)
+    if marker := _marker(target):
+        return marker.inputs
+    markers = [(path, marker) for path, marker in _all(target.parent) if marker.project == build.project]
+    return max(markers, key=lambda item: used(item[0]))[1].inputs if markers else None
+
+
+def touch(folder: Path) -> None:
+    """Remember that an environment was used now."""
+    marker = folder / MARKER
+    if marker.exists():
+        os.utime(marker)
+
+
+def used(folder: Path) -> float:
+    """When an environment was last used, in seconds since 1970."""
+    return (folder / MARKER).stat().st_mtime
+
+
+def provide(build: VenvBuild) -> Iterator[Event]:
+    """Have the environment. One process makes it; others that want the same one wait for it."""
+    from filelock import FileLock, Timeout
+
+    target = Path(build.folder)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(_lock(target), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield Event("note", "Another launch is making this environment; waiting for it.")
+        lock.acquire()
+    try:
+        marker = _marker(target)
+        if marker and marker.digest == build.digest and not build.force:
+            yield Event("cached", "Python environment", step=STEP)
+        else:
+            yield from _make(build, target)
+    finally:
+        lock.release()
+
+
+def leftovers(folder: Path, in_use: Collection[str]) -> list[Leftover]:
+    """Environments in this folder that nothing needs, and what a launch that was ended left half-made."""
+    kept: dict[str, float] = {}
+    environments = _all(folder)
+    for path, marker in environments:
+        kept[marker.project] = max(kept.get(marker.project, 0.0), used(path))
+    found = []
+    for path, marker in environments:
+        why = "" if str(path) in in_use else _why(path, marker, kept[marker.project])
+        if why:
+            found.append(_leftover(path, marker.project, why))
+    return found + [_leftover(path, "", "never finished") for path in _scratch(folder)]
+
+
+def delete(folder: Path, path: Path) -> None:
+    """Remove an environment of this folder; refuses what is not one of ours."""
+    ours = path.parent == folder and (_marker(path) is not None or path.name.endswith(SCRATCH))
+    if not ours:
+        raise EngineError(f"{path} is not an environment of Workbench.", "Remove it yourself if it is not needed.")
+    if not path.name.endswith(SCRATCH):
+        # Renamed first: killed half-way, what is left is not taken for an environment.
+        path = path.rename(_beside(path, ".old"))
+    shutil.rmtree(path)
+
+
+def _make(build: VenvBuild, target: Path) -> Iterator[Event]:
+    part, old, dependencies = (_beside(target, end) for end in SCRATCH)
+    with _thrown_away(part, old, dependencies):
+        _write(dependencies, build.files)
+        yield from _run(build, dependencies, part)
+        _mark(part, build)
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+
+
+@contextmanager
+def _thrown_away(*folders: Path) -> Iterator[None]:
+    """Folders that are empty before and gone after, whatever happens."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(build: VenvBuild, dependencies: Path, target: Path) -> Iterator[Event]:
+    began = time.monotonic()
+    yield Event("step", "Python environment", step=STEP)
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    running = process.lines(_command(build, dependencies, target), env=_environment(build))
+    try:
+        code = yield from _outputs(running, last)
+    finally:
+        running.close()
+    if code != 0:
+        yield Event("failed", "Python environment", step=STEP, seconds=time.monotonic() - began)
+        raise EngineError(
+            "The project's Python environment could not be made.",
+            f"Correct the dependency file that uv names ({', '.join(sorted(build.files)) or 'none is there'}), "
+            "then run the same command again.",
+            detail=last,
+        )
+    yield Event("done", "Python environment", step=STEP, seconds=time.monotonic() - began)
+
+
+def _outputs(running: Generator[str, None, int], last: deque[str]) -> Generator[Event, None, int]:
+    while True:
+        try:
+            line = next(running)
+        except StopIteration as end:
+            return int(end.value)
+        last.append(line)
+        yield Event("output", line, step=STEP)
+
+
+def _command(build: VenvBuild, dependencies: Path, target: Path) -> tuple[str, ...]:
+    script = Path(workbench.inside.__file__).with_name("environment.py")
+    version = ("--python", build.python) if build.python else ()
+    return (sys.executable, str(script), str(dependencies), str(target), *version)
+
+
+def _environment(build: VenvBuild) -> dict[str, str]:
+    """uv's own switches. Relocatable, because the environment moves to its place when it is whole."""
+    return {**build.env, "UV_VENV_RELOCATABLE": "1", **({"UV_OFFLINE": "1"} if build.offline else {})}
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(mode=0o700)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _mark(folder: Path, build: VenvBuild) -> None:
+    from msgspec import json
+
+    marker = Marker(build.digest, dict(build.inputs), build.project, time.time())
+    (folder / MARKER).write_bytes(json.format(json.encode(marker)))
+
+
+def _marker(folder: Path) -> Marker | None:
+    from msgspec import DecodeError, json
+
+    try:
+        return json.decode((folder / MARKER).read_bytes(), type=Marker)
+    except (FileNotFoundError, NotADirectoryError, DecodeError):  # A marker cut off by a power failure marks nothing.
+        return None
+
+
+def _all(folder: Path) -> list[tuple[Path, Marker]]:
+    """Every whole environment in a folder."""
+    found = ((path, _marker(path)) for path in sorted(folder.glob("[!.]*")))
+    return [(path, marker) for path, marker in found if marker is not None]
+
+
+def _beside(target: Path, end: str) -> Path:
+    return target.with_name(f".{target.name}{end}")
+
+
+def _lock(target: Path) -> Path:
+    return _beside(target, ".lock")
+
+
+def _scratch(folder: Path) -> list[Path]:
+    """Scratch folders that no process is working in."""
+    from filelock import FileLock, Timeout
+
+    found = []
+    for path in sorted(folder.glob(".*")):
+        if path.suffix not in SCRATCH:
+            continue
+        try:
+            with FileLock(path.with_suffix(".lock"), timeout=0):
+                found.append(path)
+        except Timeout:
+            continue
+    return found
+
+
+def _why(path: Path, marker: Marker, newest: float) -> str:
+    if not Path(marker.project).is_dir():
+        return "its project is gone"
+    return "the project has a newer one" if used(path) < newest else ""
+
+
+def _leftover(path: Path, project: str, why: str) -> Leftover:
+    return Leftover("environment", str(path), path.name, project, why, size(path))
+
+
+def size(folder: Path) -> int:
+    """Bytes that removing a folder frees: what it shares with uv's cache by hard links stays."""
+    facts = (Path(root, name).lstat() for root, _, names in os.walk(folder) for name in names)
+    return sum(fact.st_size for fact in facts if fact.st_nlink == 1)
