@@ -1,0 +1,44 @@
+"""What tells Docker and Podman apart. All else is one class, `workbench.engines.docker.DockerEngine`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One kind of container engine."""
+
+    name: Literal["docker", "podman"]
+    title: str
+    """Its name in sentences."""
+    variable: str
+    """The environment variable that holds its address."""
+    isolated_bridge: bool
+    """Whether one bridge network can keep its own containers apart."""
+    remote: tuple[str, ...]
+    """Options of its program before which an address goes."""
+    config_host: bool
+    """Whether its program needs no option for an address given in `variable`."""
+    install: str
+    """Where a person reads how to install it."""
+
+
+DOCKER = Dialect(
+    name="docker",
+    title="Docker",
+    variable="DOCKER_HOST",
+    isolated_bridge=True,
+    remote=("-H",),
+    config_host=True,
+    install="https://docs.docker.com/engine/install/",
+)
+PODMAN = Dialect(
+    name="podman",
+    title="Podman",
+    variable="CONTAINER_HOST",
+    # Its `isolate` option keeps networks apart, not the containers of one network.
+    isolated_bridge=False,
+    remote=("--remote", "--url"),
+    config_host=False,
+    install="https://podman.io/docs/installation",
+)

@@ -1,0 +1,101 @@
+"""A `ContainerRun` as the body of `containers/create`. Pure; `plan.commands` says the same as a command."""
+
+from typing import Any
+
+from workbench.model import ContainerRun, EngineName, Mount
+from workbench.plan import commands
+
+Body = dict[str, Any]
+SECOND = 1_000_000_000
+
+
+def container(run: ContainerRun, engine: EngineName) -> Body:
+    """Everything that `docker run` would be told, and nothing else."""
+    port = f"{run.container_port}/tcp"
+    entrypoint, command = commands.entry(run)
+    return {
+        "Image": run.image,
+        "Hostname": run.hostname,
+        "WorkingDir": run.workdir,
+        "Env": [f"{name}={value}" for name, value in run.env.items()],
+        "Labels": commands.container_labels(run),
+        "StopTimeout": run.stop_timeout,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        **({"User": run.user} if run.user else {}),
+        **({"ExposedPorts": {port: {}}} if run.bridge else {}),
+        **({"Cmd": list(command)} if command else {}),
+        **({"Entrypoint": [entrypoint]} if entrypoint is not None else {}),
+        **({"Healthcheck": _health(run)} if run.health else {}),
+        "HostConfig": _host(run, engine, port),
+    }
+
+
+def _host(run: ContainerRun, engine: EngineName, port: str) -> Body:
+    driver, options = commands.log_options(run, engine)
+    return {
+        "Init": True,
+        "LogConfig": {"Type": driver, "Config": options},
+        "Mounts": [_mount(run, mount) for mount in run.mounts],
+        "Tmpfs": dict(run.tmpfs),
+        "RestartPolicy": {"Name": "no"},
+        **_network(run, port),
+        **_limits(run),
+        **_rights(run),
+        **({"UsernsMode": run.userns} if run.userns else {}),
+        **(
+            {"ExtraHosts": [f"{name}:{address}" for name, address in run.extra_hosts.items()]}
+            if run.extra_hosts
+            else {}
+        ),
+    }
+
+
+def _network(run: ContainerRun, port: str) -> Body:
+    if run.bridge is None:
+        return {"NetworkMode": "host"}
+    binding = {"HostIp": "127.0.0.1", "HostPort": str(run.port)}
+    return {"NetworkMode": run.bridge.name, "PortBindings": {port: [binding]}}
+
+
+def _limits(run: ContainerRun) -> Body:
+    wanted = {"PidsLimit": run.pids, "Memory": run.memory, "NanoCpus": run.nano_cpus, "ShmSize": run.shm_size}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _rights(run: ContainerRun) -> Body:
+    rights: Body = (
+        {"Privileged": True} if run.privileged else {"CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"]}
+    )
+    return {
+        **rights,
+        **({"CapAdd": list(run.cap_add)} if run.cap_add else {}),
+        **({"Devices": [_device(device) for device in run.devices]} if run.devices else {}),
+    }
+
+
+def _mount(run: ContainerRun, mount: Mount) -> Body:
+    body: Body = {"Type": mount.kind, "Source": mount.source, "Target": mount.target}
+    if mount.read_only:
+        body["ReadOnly"] = True
+    if mount.kind == "volume":
+        body["VolumeOptions"] = {"Labels": commands.volume_labels(run), "DriverConfig": {}}
+    return body
+
+
+def _health(run: ContainerRun) -> Body:
+    return {
+        "Test": ["CMD-SHELL", commands.health_test(run)],
+        "Interval": commands.HEALTH_SECONDS["interval"] * SECOND,
+        "Timeout": commands.HEALTH_SECONDS["timeout"] * SECOND,
+        "StartPeriod": commands.HEALTH_SECONDS["start-period"] * SECOND,
+        "Retries": commands.HEALTH_RETRIES,
+    }
+
+
+def _device(text: str) -> Body:
+    """`/dev/a[:/dev/b[:rwm]]`, as `--device` takes it."""
+    parts = text.split(":")
+    inside = parts[1] if len(parts) > 1 and parts[1].startswith("/") else parts[0]
+    rights = parts[-1] if len(parts) > 1 and not parts[-1].startswith("/") else "rwm"
+    return {"PathOnHost": parts[0], "PathInContainer": inside, "CgroupPermissions": rights}

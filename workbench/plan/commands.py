@@ -1,0 +1,212 @@
+"""A plan as the commands that a person would type. Pure; the engine is told the same through its API."""
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+
+from workbench.labels import LABEL, NAME, OWNER, PROJECT
+from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount
+
+Command = tuple[str, ...]
+
+DELIVER = LABEL + "deliver"
+"""On a container: JSON, the command that takes the delivery, for a restart."""
+HEALTH_SECONDS = {"interval": 15, "timeout": 5, "start-period": 60}
+HEALTH_RETRIES = 3
+BUILD_ENVIRONMENT: Mapping[str, str] = {"DOCKER_BUILDKIT": "1"}
+"""What `docker build` needs in its environment before version 23."""
+
+
+def commands(plan: LaunchPlan, engine: EngineName) -> tuple[Command, ...]:
+    """All commands of a container launch, in order; empty for the local engine."""
+    if not isinstance(plan.run, ContainerRun):
+        return ()
+    network = (network_command(plan.run.bridge, engine),) if plan.run.bridge else ()
+    delivery = (deliver_command(plan.run, engine),) if plan.run.deliver else ()
+    return (*_provision(plan.build, engine), *network, *run_commands(plan.run, engine), *delivery)
+
+
+def _provision(build: Build, engine: EngineName) -> tuple[Command, ...]:
+    if isinstance(build, ImageUse):
+        return ((engine, "pull", build.tag),) if build.pull else ()
+    if isinstance(build, ImageBuild):
+        before = _provision(build.before, engine) if build.before else ()
+        return (*before, build_command(build, engine))
+    return ()
+
+
+def build_command(build: ImageBuild, program: str) -> Command:
+    """`docker build …` of a context folder that already holds `build.files`."""
+    # Podman always reports plainly.
+    progress = () if program == "podman" else ("--progress=plain",)
+    return (
+        program,
+        "build",
+        *progress,
+        *_repeat("--tag", [build.tag]),
+        *_repeat("--build-arg", _pairs(build.args)),
+        *_repeat("--label", _pairs(build.labels)),
+        *_repeat("--secret", (_record([f"id={secret.id}", f"src={secret.source}"]) for secret in build.secrets)),
+        *(("--no-cache",) if build.force else ()),
+        build.context,
+    )
+
+
+def network_options(bridge: Bridge, engine: EngineName) -> dict[str, str]:
+    """Options of the bridge driver that keep workbenches apart."""
+    if engine == "podman":
+        return {"isolate": "true"}
+    return {"com.docker.network.bridge.enable_icc": "false"} if bridge.isolated else {}
+
+
+def network_command(bridge: Bridge, engine: EngineName) -> Command:
+    """`docker network create …`."""
+    options = _repeat("--opt", _pairs(network_options(bridge, engine)))
+    return (engine, "network", "create", *options, *_repeat("--label", _pairs(bridge.labels)), bridge.name)
+
+
+def deliver_command(run: ContainerRun, engine: EngineName, size: int | None = None) -> Command:
+    """`docker exec -i …`, which takes `size` bytes on its standard input."""
+    return (engine, "exec", "-i", run.name, *run.deliver, "SIZE" if size is None else str(size))
+
+
+def run_commands(run: ContainerRun, engine: EngineName) -> tuple[Command, ...]:
+    """`docker run -d …`, after the volumes' creation where the engine cannot label them on the way."""
+    return (
+        *(_volume_command(run, mount) for mount in run.mounts if _is_apart(mount, engine)),
+        run_command(run, engine),
+    )
+
+
+def run_command(run: ContainerRun, engine: EngineName) -> Command:
+    """`docker run -d …`: equal to what `workbench.engines.translate.container` tells the engine's API."""
+    entrypoint, command = entry(run)
+    return (
+        engine,
+        "run",
+        "-d",
+        *_identity(run),
+        *_network(run),
+        *(field for mount in run.mounts for field in ("--mount", _mount(run, mount, engine))),
+        *_repeat("--tmpfs", (f"{path}:{options}" for path, options in run.tmpfs.items())),
+        *_limits(run),
+        *_rights(run),
+        *_health(run),
+        *_log(run, engine),
+        *((f"--entrypoint={entrypoint}",) if entrypoint is not None else ()),
+        run.image,
+        *command,
+    )
+
+
+def entry(run: ContainerRun) -> tuple[str | None, Command]:
+    """Entry point as one word and the command: None leaves the image's own, an empty word takes it away."""
+    if run.entrypoint is None:
+        return None, run.command
+    return (run.entrypoint or ("",))[0], (*run.entrypoint[1:], *run.command)
+
+
+def container_labels(run: ContainerRun) -> dict[str, str]:
+    """The run's labels, and how a restart delivers."""
+    return {**run.labels, **({DELIVER: json.dumps(run.deliver)} if run.deliver else {})}
+
+
+def volume_labels(run: ContainerRun) -> dict[str, str]:
+    """Whose the volumes of a workbench are."""
+    return {key: value for key, value in run.labels.items() if key in (NAME, PROJECT, OWNER)}
+
+
+def log_options(run: ContainerRun, engine: EngineName) -> tuple[str, dict[str, str]]:
+    """Log driver and its options. Podman keeps one file."""
+    size = {"max-size": run.log_size}
+    return ("k8s-file", size) if engine == "podman" else ("json-file", {**size, "max-file": str(run.log_files)})
+
+
+def health_test(run: ContainerRun) -> str:
+    """The health command as the shell text that `--health-cmd` takes."""
+    return shlex.join(run.health)
+
+
+def _identity(run: ContainerRun) -> Command:
+    return (
+        "--name",
+        run.name,
+        "--hostname",
+        run.hostname,
+        "--init",
+        f"--stop-timeout={run.stop_timeout}",
+        *(("--user", run.user) if run.user else ()),
+        *((f"--userns={run.userns}",) if run.userns else ()),
+        "--workdir",
+        run.workdir,
+        *_repeat("--env", _pairs(run.env)),
+        *_repeat("--label", _pairs(container_labels(run))),
+    )
+
+
+def _network(run: ContainerRun) -> Command:
+    hosts = _repeat("--add-host", (f"{name}:{address}" for name, address in run.extra_hosts.items()))
+    if run.bridge is None:
+        return ("--network", "host", *hosts)
+    return ("--network", run.bridge.name, "--publish", f"127.0.0.1:{run.port}:{run.container_port}", *hosts)
+
+
+def _is_apart(mount: Mount, engine: EngineName) -> bool:
+    return mount.kind == "volume" and engine == "podman"
+
+
+def _volume_command(run: ContainerRun, mount: Mount) -> Command:
+    return ("podman", "volume", "create", *_repeat("--label", _pairs(volume_labels(run))), mount.source)
+
+
+def _mount(run: ContainerRun, mount: Mount, engine: EngineName) -> str:
+    labels = volume_labels(run) if mount.kind == "volume" and not _is_apart(mount, engine) else {}
+    fields = [f"type={mount.kind}", f"source={mount.source}", f"target={mount.target}"]
+    marks = [f"volume-label={pair}" for pair in _pairs(labels)]
+    return _record([*fields, *(["readonly"] if mount.read_only else []), *marks])
+
+
+def _limits(run: ContainerRun) -> Command:
+    return (
+        f"--shm-size={run.shm_size}b",
+        *((f"--pids-limit={run.pids}",) if run.pids is not None else ()),
+        *((f"--memory={run.memory}b",) if run.memory is not None else ()),
+        *((f"--cpus={run.nano_cpus / 1e9:.9f}".rstrip("0").rstrip("."),) if run.nano_cpus is not None else ()),
+    )
+
+
+def _rights(run: ContainerRun) -> Command:
+    devices = _repeat("--device", run.devices)
+    added = _repeat("--cap-add", run.cap_add)
+    if run.privileged:
+        return ("--privileged", *added, *devices)
+    return ("--cap-drop=ALL", *added, "--security-opt=no-new-privileges", *devices)
+
+
+def _health(run: ContainerRun) -> Command:
+    if not run.health:
+        return ()
+    times = (f"--health-{name}={seconds}s" for name, seconds in HEALTH_SECONDS.items())
+    return (f"--health-cmd={health_test(run)}", *times, f"--health-retries={HEALTH_RETRIES}")
+
+
+def _log(run: ContainerRun, engine: EngineName) -> Command:
+    driver, options = log_options(run, engine)
+    return (f"--log-driver={driver}", *_repeat("--log-opt", _pairs(options)))
+
+
+def _repeat(option: str, values: Iterable[str]) -> Command:
+    return tuple(word for value in values for word in (option, value))
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _record(fields: list[str]) -> str:
+    """One line of comma-separated values, as `--mount` and `--secret` read it: commas and quotes may be in a path."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
