@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from workbench import process
 from workbench.engines import tail as tailing
 from workbench.engines import venvs
+from workbench.engines.ports import need_free
 from workbench.engines.records import Record, Records
 from workbench.errors import EngineError
 from workbench.labels import DEVICE, OWNER, PLAN, PROJECT
@@ -190,7 +190,7 @@ class LocalEngine:
 
     def _launch(self, record: Record, delivery: Delivery) -> Record:
         run, folder = record.run, Path(record.run.folder)
-        _need_free(run.port)
+        need_free(run.port)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         _rotate(folder / LOG)
@@ -289,18 +289,6 @@ def _inside(run: LocalRun) -> dict[str, str]:
     """What a command in the workbench has over this process's environment."""
     path = os.pathsep.join((str(Path(run.venv) / "bin"), os.environ.get("PATH", os.defpath)))
     return {**run.env, "VIRTUAL_ENV": run.venv, "PATH": path}
-
-
-def _need_free(port: int) -> None:
-    with socket.socket() as probe:
-        # As servers do: a connection of an ended one that still lingers does not take the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-            raise EngineError(f"Port {port} on 127.0.0.1 is taken.", "Choose another one with `--port`.") from error
 
 
 def _rotate(log: Path) -> None:
