@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack
 from provision import checks, docker, network, packages, podman, python, registry, user
 from provision.ground import SOCKETS, Ground, ground, is_root, say
 from provision.packages import there
-from provision.programs import StepFailed
+from provision.programs import Ended, StepFailed
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    raise Ended(signal.Signals(number).name)
 
 
 def _start_services(here: Ground, services: ExitStack) -> None:

@@ -1,12 +1,13 @@
 """What is checked: style, types, documentation, tests."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 from provision.ground import CHECKOUT, Ground, say
 from provision.outside import SYSTEM_PATH, clean
-from provision.programs import StepFailed, call
+from provision.programs import Ended, StepFailed, call, end_with_parent
 
 OURS = ("tests/run.py", "tests/provision", "tests/support")
 
@@ -39,12 +40,15 @@ def pytest(ground: Ground, environment: Path, arguments: list[str]) -> int:
     if not any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
         command += ["-n", str(min(os.cpu_count() or 1, 3)), "--dist", "loadgroup"]
     say("$ pytest " + " ".join(arguments))
-    child = subprocess.Popen([*command, *arguments], cwd=CHECKOUT, env=_environment(ground, environment))
+    env = _environment(ground, environment)
+    child = subprocess.Popen([*command, *arguments], cwd=CHECKOUT, env=env, preexec_fn=end_with_parent)
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to pytest too, which now ends its tests
-            continue
+        except Ended:
+            child.send_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            say("interrupted; waiting for the tests to end")  # the terminal has told them too
 
 
 def _environment(ground: Ground, environment: Path) -> dict[str, str]:

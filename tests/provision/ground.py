@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOCKETS = Path("/run/workbench-tests")
@@ -69,14 +70,25 @@ def ground() -> Iterator[Ground]:
     """Take the cache folder for this run; a second run on the same machine waits for the first."""
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    with (cache / "lock").open("a+") as lock:
         _take(lock.fileno())
+        lock.seek(0)
+        if left := lock.read():  # by a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix="workbench-tests-", dir=_short_temporary_folder()))
         work.chmod(0o755)
+        _write(lock, str(work))
         try:
             yield Ground(cache, work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+            _write(lock, "")
+
+
+def _write(lock: TextIO, text: str) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
 
 
 def _take(descriptor: int) -> None:

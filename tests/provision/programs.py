@@ -17,6 +17,10 @@ from provision.outside import clean
 PR_SET_PDEATHSIG = 1
 
 
+class Ended(KeyboardInterrupt):
+    """Somebody asks this script, and only this script, to end (SIGTERM, SIGHUP)."""
+
+
 class StepFailed(Exception):
     """A step of the set-up did not work; the text says why."""
 
@@ -74,7 +78,7 @@ def background(
             env=dict(env),
             # A Ctrl-C is for this script, which then ends its programs in order.
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent,
         )
     try:
         _wait_until(ready, child, log, patience)
@@ -102,8 +106,10 @@ def _wait_until(ready: Callable[[], bool], child: "subprocess.Popen[bytes]", log
         time.sleep(0.1)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask the kernel for a SIGTERM should this script be killed (it cannot clean up after a SIGKILL)."""
+    if sys.platform != "linux":
+        return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == 1:
         os._exit(1)
