@@ -284,9 +284,9 @@ def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     keep_delivery(found.state, plan.delivery)
 
 
-def keep_delivery(state: State, delivery: Delivery) -> None:
-    """Keep what a restart must hand over again."""
-    state.write("delivery.json", {"env": dict(delivery.env), "files": dict(delivery.files)})
+def keep_delivery(state: State, delivery: Delivery, name: str = "delivery.json") -> Path:
+    """Keep what a restart must hand over again (0600), in the form in which the server reads it."""
+    return state.write(name, {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)})
 
 
 def kept_delivery(state: State, token: str) -> Delivery:

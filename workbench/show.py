@@ -139,12 +139,12 @@ def leftover_row(leftover: Leftover) -> tuple[str, ...]:
 
 def settings_rows(described: Iterable[tuple[str, object, object]]) -> list[tuple[str, str, str]]:
     """Name, value and origin of each setting as cells."""
-    return [
-        (name, value if isinstance(value, str) else _value(value), str(origin)) for name, value, origin in described
-    ]
+    return [(name, _value(value), str(origin)) for name, value, origin in described]
 
 
 def _value(value: object) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
         return " ".join(f"{key}={each}" for key, each in value.items()) or "-"
     if isinstance(value, list | tuple):

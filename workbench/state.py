@@ -81,9 +81,9 @@ class State:
             return None
         return found if isinstance(found, dict) else None
 
-    def write(self, name: str, document: Mapping[str, Any]) -> None:
-        """Replace a JSON document of this folder in one step."""
-        self.write_text(name, json.dumps(document, indent=1, default=dict))
+    def write(self, name: str, document: Mapping[str, Any]) -> Path:
+        """Replace a JSON document of this folder in one step and return its path."""
+        return self.write_text(name, json.dumps(document, default=dict))
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of this folder in one step (0600) and return its path."""

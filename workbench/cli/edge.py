@@ -1,0 +1,51 @@
+"""The edge of every command: errors become text and an exit code here, and nowhere else."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from workbench import show
+from workbench.errors import WorkbenchError
+
+INTERRUPTED = 130
+
+
+def run(command: Callable[[], object], *, json: bool = False) -> NoReturn:
+    """Run a command to its exit code. With `json` a failure is one JSON document on standard output."""
+    try:
+        code = command()
+    except WorkbenchError as error:
+        sys.exit(_fail(error, json))
+    except click.ClickException as error:
+        if json:
+            click.echo(show.error_json(WorkbenchError(error.format_message())))
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (`| head`) has had enough: not a failure. Nothing more can be written, not even at exit.
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception:  # anything else is a defect of ours, and must leave something to report
+        sys.exit(_fail(WorkbenchError("Something unexpected happened: a defect of Workbench.", _kept()), json))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: WorkbenchError, json: bool) -> int:
+    click.echo(show.error_json(error) if json else show.error(error), err=not json)
+    return error.exit_code
+
+
+def _kept() -> str:
+    """Keep the traceback in the user's state folder (0600); says where it is."""
+    from workbench.state import State, state_root
+
+    root = state_root()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = State(root).write_text("error.log", f"{sys.argv[1:]}\n{traceback.format_exc()}")
+    return f"Please report it with {log}."

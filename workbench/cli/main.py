@@ -1,0 +1,60 @@
+"""`workbench`: see and control what runs. Commands are listed here and imported when called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from workbench import __version__
+
+COMMANDS = {
+    "ps": ("lifecycle", "List workbenches."),
+    "url": ("lifecycle", "Print a workbench's URL."),
+    "open": ("lifecycle", "Open a workbench in the browser."),
+    "logs": ("lifecycle", "Show the server's log."),
+    "stats": ("lifecycle", "Show what workbenches use."),
+    "exec": ("lifecycle", "Run a command inside."),
+    "shell": ("lifecycle", "Open a shell inside."),
+    "stop": ("lifecycle", "Stop a workbench, keeping what was installed in it."),
+    "restart": ("lifecycle", "Stop and start it again, as it was approved."),
+    "rm": ("lifecycle", "Remove a stopped workbench and its HOME."),
+    "prune": ("prune", "Remove what no workbench needs any more."),
+    "doctor": ("doctor", "Say what a launch would find here, and how to fix what is missing."),
+    "config": ("configuration", "Show the effective configuration and its schema."),
+}
+
+
+class _Late(click.Group):
+    """A group that knows its commands' names and first lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"workbench.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="workbench")
+def workbench() -> None:
+    """See and control the workbenches of this machine. `run-notebook` starts one.
+
+    NAME is a workbench's name (`workbench ps`) or a project folder; without it, this folder's workbench is meant.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The `workbench` command."""
+    from workbench.cli import edge
+
+    arguments = list(argv if argv is not None else sys.argv[1:])
+    edge.run(lambda: workbench(arguments, standalone_mode=False, prog_name="workbench"), json="--json" in arguments)

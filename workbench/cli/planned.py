@@ -1,0 +1,67 @@
+"""A launch plan as the commands that a person would type, for `--dry-run`. They work: what they read is written."""
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from workbench.model import ImageBuild, LaunchPlan, LocalRun, VenvBuild
+from workbench.plan import commands
+from workbench.plan.digest import plain_fields
+from workbench.plan.run import describe
+
+if TYPE_CHECKING:
+    from workbench.launch import Launched
+
+
+def planned_text(launched: "Launched") -> str:
+    """Notices and used files as comments, then one command per line; a shell does what a launch would."""
+    plan = launched.plan
+    used = f"# uses {', '.join(plan.used)}" if plan.used else "# no dependency files: Python and a kernel only"
+    head = [f"# {plan.name} on {launched.survey.engine.name}", used]
+    return "\n".join([*head, *(f"# {notice}" for notice in plan.notices), *_lines(launched)])
+
+
+def planned_json(launched: "Launched") -> str:
+    """The plan for a program; nothing secret is in it."""
+    plan = launched.plan
+    return json.dumps(
+        {
+            "name": plan.name,
+            "engine": launched.survey.engine.name,
+            "digest": plan.digest,
+            "used": list(plan.used),
+            "notices": list(plan.notices),
+            "run": plain_fields(describe(plan.run, plan.build)),
+            "commands": _lines(launched),
+        }
+    )
+
+
+def _lines(launched: "Launched") -> list[str]:
+    """Each command as a shell reads it; the delivery comes from a file (0600) that this writes."""
+    plan = launched.plan
+    if isinstance(plan.run, LocalRun):
+        return _local(plan, plan.run)
+    from workbench.engines.builder import write_context
+    from workbench.launch import keep_delivery
+
+    builds = [plan.build.before, plan.build] if isinstance(plan.build, ImageBuild) else []
+    for build in builds:
+        if build is not None:
+            write_context(build)
+    *most, last = commands.commands(plan, launched.survey.engine.name)
+    delivery = keep_delivery(launched.survey.state, plan.delivery, "planned-delivery.json")
+    handed = [str(delivery.stat().st_size) if word == "SIZE" else word for word in last]
+    return [*(_line(command) for command in most), f"{shlex.join(handed)} < {shlex.quote(str(delivery))}"]
+
+
+def _line(command: tuple[str, ...]) -> str:
+    buildkit = "DOCKER_BUILDKIT=1 " if command[:2] == ("docker", "build") else ""
+    return buildkit + shlex.join(command)
+
+
+def _local(plan: LaunchPlan, run: LocalRun) -> list[str]:
+    """The server's own command; the environment is uv's work and is named by its folder."""
+    made = f"# environment: {plan.build.folder}" if isinstance(plan.build, VenvBuild) else ""
+    settings = [f"{name}={value}" for name, value in run.env.items()]
+    return [made, f"cd {shlex.quote(run.workdir)}", shlex.join(["env", *settings, *run.argv])]

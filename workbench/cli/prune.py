@@ -1,0 +1,46 @@
+"""`workbench prune`: remove what no workbench needs any more."""
+
+import click
+
+from workbench import show
+
+HEAD = ("WHAT", "NAME", "SIZE", "WHY")
+
+
+@click.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--json", is_flag=True, help="One JSON list on standard output.")
+def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
+    """Remove stopped workbenches, their HOME, old images and environments, unused networks. Only what is ours."""
+    from contextlib import ExitStack
+
+    from workbench import engines
+    from workbench.launch import current_environ
+
+    with ExitStack() as stack:
+        found = []
+        for engine in engines.answering(current_environ()):
+            stack.callback(engine.close)
+            found += [(engine, leftover) for leftover in engine.leftovers()]
+        _list([leftover for _, leftover in found], json=json)
+        if dry_run or not found:
+            return
+        if not yes and not click.confirm("Remove all of this?", err=True):
+            return
+        for engine, leftover in found:
+            engine.delete(leftover)
+        freed = sum(leftover.size or 0 for _, leftover in found)
+        click.echo(f"Removed {len(found)}, {show.size(freed)} freed.", err=True)
+
+
+def _list(found: list, *, json: bool) -> None:  # type: ignore[type-arg]
+    import json as json_
+    from dataclasses import asdict
+
+    if json:
+        click.echo(json_.dumps([asdict(leftover) for leftover in found]))
+    elif found:
+        click.echo(show.table(HEAD, (show.leftover_row(leftover) for leftover in found)))
+    else:
+        click.echo("Nothing to remove.", err=True)

@@ -1,0 +1,133 @@
+"""What a launch says on a terminal: bars and steps where there is one, plain lines elsewhere. All on standard error."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench import show
+from workbench.model import Event
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def ui(verbosity: int, *, interactive: bool = True) -> "Terminal":
+    """The fitting one for this standard error; `verbosity` below 0 says errors only, above 0 the tools' own words."""
+    if verbosity < 0:
+        return Quiet(verbosity)
+    if interactive and sys.stderr.isatty():
+        return Rich(verbosity)
+    return Terminal(verbosity)
+
+
+class Terminal:
+    """Plain lines."""
+
+    def __init__(self, verbosity: int) -> None:
+        self.verbosity = verbosity
+
+    def note(self, text: str) -> None:
+        """One line on standard error."""
+        click.echo(text, err=True)
+
+    def work(self, events: Iterator[Event]) -> None:
+        """A line for each step begun and ended; the tools' own words with `-v`."""
+        for news in events:
+            line = f"    {news.text}" if news.kind == "output" and self.verbosity > 0 else show.event(news)
+            if line is not None:
+                self.note(line)
+
+    def ask(self, question: str) -> bool | None:
+        """Nobody to ask unless both ends are a terminal."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        click.echo(f"{question} [y/N] ", nl=False, err=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+class Quiet(Terminal):
+    """Errors and questions only."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def work(self, events: Iterator[Event]) -> None:
+        """Do the work silently."""
+        for _ in events:
+            pass
+
+
+class Rich(Terminal):
+    """A bar or spinner for each step that is under way, its time once it is done."""
+
+    def work(self, events: Iterator[Event]) -> None:
+        """Draw the events until the work ends."""
+        first = next(events, None)
+        if first is None:
+            return
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeElapsedColumn(),
+        )
+        from rich.console import Console
+
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            board = _Board(progress, self.verbosity)
+            board.show(first)
+            for news in events:
+                board.show(news)
+
+
+class _Board:
+    """The tasks on the screen, by step."""
+
+    def __init__(self, progress: "Progress", verbosity: int) -> None:
+        self.progress = progress
+        self.verbosity = verbosity
+        self.tasks: dict[str, TaskID] = {}
+        self.begun: dict[str, float] = {}
+
+    def show(self, news: Event) -> None:
+        """One event."""
+        if news.kind == "step":
+            self.tasks[news.step] = self.progress.add_task(news.text, total=None, amount="")
+            self.begun[news.step] = time.monotonic()
+        elif news.kind == "progress":
+            self._move(news)
+        elif news.kind == "output":
+            self._output(news)
+        else:
+            self._end(news)
+
+    def _move(self, news: Event) -> None:
+        if (task := self.tasks.get(news.step)) is not None:
+            amount = f"{show.size(news.done)} / {show.size(news.total)}" if news.total > 1000 else ""
+            self.progress.update(task, completed=news.done, total=news.total or None, amount=amount)
+
+    def _output(self, news: Event) -> None:
+        if self.verbosity > 0:
+            self.progress.console.print(f"    {news.text}", markup=False, highlight=False)
+        elif (task := self.tasks.get(news.step)) is not None:
+            self.progress.update(task, amount=news.text.strip()[:48])
+
+    def _end(self, news: Event) -> None:
+        task = self.tasks.pop(news.step, None)
+        name = news.text
+        if task is not None:
+            name = name or str(self.progress.tasks[self.progress.task_ids.index(task)].description)
+            self.progress.remove_task(task)
+        seconds = news.seconds
+        if seconds is None and news.step in self.begun:
+            seconds = time.monotonic() - self.begun[news.step]
+        mark = {"done": "✓", "cached": "·", "failed": "✗", "note": "•"}[news.kind]
+        time_taken = f" ({show.duration(seconds)})" if news.kind == "done" and seconds is not None else ""
+        if name:
+            self.progress.console.print(f"{mark} {name}{time_taken}", markup=False, highlight=False)

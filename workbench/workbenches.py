@@ -1,0 +1,85 @@
+"""Which workbenches there are: every engine that answers is asked; names and folders are resolved to them."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import labels, ready
+from workbench.engines.base import Engine
+from workbench.errors import EngineError, ProjectError
+from workbench.launch import current_environ
+from workbench.model import Endpoint, Running
+from workbench.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A workbench, the engine that runs it and its state folder."""
+
+    running: Running
+    engine: Engine
+    state: State
+
+    def endpoint(self) -> Endpoint | None:
+        """Where it answers; None when its token is not known on this machine."""
+        seed = self.state.seed()
+        return ready.endpoint(self.running, seed.token) if seed else None
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold it, so that no launch comes between."""
+        return self.state.lock(lambda: None)
+
+
+@contextmanager
+def every() -> Iterator[list[Found]]:
+    """All workbenches of this user, on every engine that answers."""
+    import os
+
+    from workbench import engines
+
+    with ExitStack() as stack:
+        found = []
+        for engine in engines.answering(current_environ()):
+            stack.callback(engine.close)
+            mine = engine.find({labels.OWNER: str(os.getuid())})
+            found += [Found(running, engine, State.of(running.name)) for running in mine]
+        yield sorted(found, key=lambda each: each.running.name)
+
+
+@contextmanager
+def chosen(name: str | None) -> Iterator[list[Found]]:
+    """The workbench called `name` or of the folder `name`; every one for None."""
+    with every() as found:
+        if name is None:
+            yield found
+            return
+        matching = [each for each in found if _is(each.running, name)]
+        if not matching:
+            raise ProjectError(
+                f"There is no workbench {'of this folder' if name == '.' else f'called {name}'}.",
+                "`workbench ps` lists them; `run-notebook` starts one.",
+            )
+        # The running one when several engines know the name.
+        yield sorted(matching, key=lambda each: each.running.state != "running")
+
+
+@contextmanager
+def only(name: str, *, running: bool = True) -> Iterator[Found]:
+    """The one workbench meant by `name`; with `running` it has to be running."""
+    with chosen(name) as found:
+        first = found[0]
+        if running and first.running.state != "running":
+            raise EngineError(f"{first.running.name} is not running.", "`run-notebook` in its project starts it.")
+        yield first
+
+
+def _is(running: Running, name: str) -> bool:
+    if name in (running.name, running.container):
+        return True
+    path = Path(name)
+    # A bare word is a name; what looks like a path, or is a folder, means the project there or above.
+    if not (path.is_dir() or "/" in name):
+        return False
+    folder = path.resolve()
+    return Path(running.project) in (folder, *folder.parents)
