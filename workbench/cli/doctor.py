@@ -4,8 +4,6 @@ import json as json_
 
 import click
 
-from workbench import show
-
 
 @click.command("doctor")
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")

@@ -1,14 +1,11 @@
 """The everyday verbs on workbenches: ps, url, open, logs, stats, exec, shell, stop, restart, rm."""
 
 import json as json_
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
 from workbench import show
-from workbench.engines.base import Engine
-from workbench.errors import EngineError, NoEngineError, ProjectError
+from workbench.errors import EngineError
 from workbench.model import Endpoint, Running
 from workbench.workbenches import Found, chosen, every, only
 

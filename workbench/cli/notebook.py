@@ -1,9 +1,9 @@
 """`run-notebook`: a running JupyterLab for a project folder."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,10 +14,27 @@ if TYPE_CHECKING:
     from workbench.launch import Launched
     from workbench.model import Request
 
-SETTINGS = ("device engine image as_is base_image port classic diffs env env_file mounts memory cpus shm_size").split()
+Command = TypeVar("Command", bound=Callable[..., Any])
+SETTINGS = [
+    "device",
+    "engine",
+    "image",
+    "as_is",
+    "base_image",
+    "port",
+    "classic",
+    "diffs",
+    "env",
+    "env_file",
+    "mounts",
+    "memory",
+    "cpus",
+    "shm_size",
+]
 
 
-def _option(*names: str, **rest: Any) -> Any:
+def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
+    """A setting: None when it was not given, so that the project's configuration speaks."""
     return click.option(*names, default=None, **rest)
 
 
