@@ -4,12 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 EngineName = Literal["docker", "podman", "local", "fake"]
 DeviceKind = Literal["auto", "cpu", "gpu"]
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Request:
     """One command line, parsed. `flags` holds the settings that were given there, by their configuration name."""
 
     path: Path
-    flags: Mapping[str, object] = NOTHING
+    flags: Mapping[str, object] = field(default_factory=dict)
     restart: bool = False
     keep: bool = False
     rebuild: bool = False
@@ -110,8 +108,8 @@ class Settings:
     port: int | None = None
     classic: bool = False
     diffs: bool = True
-    env: Mapping[str, str] = NOTHING
-    pass_env: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
+    pass_env: Mapping[str, str] = field(default_factory=dict)
     """Variables of the host's environment that the project asks for, with their present values."""
     mounts: tuple[Mount, ...] = ()
     memory: int | None = None
@@ -135,8 +133,8 @@ class Network:
     `env` holds proxy variables and the index settings derived from pip's, which may contain passwords.
     """
 
-    env: Mapping[str, str] = NOTHING
-    files: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +187,8 @@ class ImageBuild:
     files: Mapping[str, bytes]
     context: str
     """Folder of this machine into which `files` are written, so that the printed command can be repeated."""
-    args: Mapping[str, str] = NOTHING
-    labels: Mapping[str, str] = NOTHING
+    args: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()
     force: bool = False
     pull: bool = True
@@ -219,7 +217,7 @@ class VenvBuild:
     project: str
     """The project's folder: labels the environment, for `prune`."""
     python: str | None = None
-    env: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     offline: bool = False
 
@@ -250,9 +248,9 @@ class ContainerRun:
     workdir: str
     user: str | None = None
     """`uid:gid`; None leaves the image's own."""
-    env: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
-    tmpfs: Mapping[str, str] = NOTHING
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
     bridge: Bridge | None = None
     """None: the host's network."""
     command: tuple[str, ...] = ()
@@ -270,7 +268,7 @@ class ContainerRun:
     cap_add: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     userns: str | None = None
-    extra_hosts: Mapping[str, str] = NOTHING
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
     deliver: tuple[str, ...] = ()
     """The command that takes the delivery on its standard input; its last argument will be the number of bytes."""
 
@@ -287,7 +285,7 @@ class LocalRun:
     folder: str
     """Run folder (0700): delivery, server log, Jupyter's runtime files."""
     venv: str
-    env: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
     stop_timeout: int = 30
 
 
@@ -299,8 +297,8 @@ class Delivery:
     """What the server must know and nobody else may read. Reaches it over a stream, never by inspect, disk or argv."""
 
     token: str
-    env: Mapping[str, str] = NOTHING
-    files: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "Delivery(token=..., env=..., files=...)"
@@ -357,7 +355,7 @@ class Running:
     """Seconds since 1970."""
     exit_code: int | None = None
     out_of_memory: bool = False
-    labels: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

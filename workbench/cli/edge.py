@@ -7,8 +7,7 @@ from typing import NoReturn
 
 import click
 
-from workbench import show
-from workbench.errors import WorkbenchError
+from workbench.errors import ConfigError, WorkbenchError
 
 INTERRUPTED = 130
 
@@ -20,10 +19,7 @@ def run(command: Callable[[], object], *, json: bool = False) -> NoReturn:
     except WorkbenchError as error:
         sys.exit(_fail(error, json))
     except click.ClickException as error:
-        if json:
-            click.echo(show.error_json(WorkbenchError(error.format_message())))
-        error.show()
-        sys.exit(error.exit_code)
+        sys.exit(_misused(error, json))
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted.", err=True)
         sys.exit(INTERRUPTED)
@@ -36,7 +32,18 @@ def run(command: Callable[[], object], *, json: bool = False) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _misused(error: click.ClickException, json: bool) -> int:
+    """A command line that click refuses: its own words, with the usage."""
+    if json:
+        _fail(ConfigError(error.format_message()), json)
+    else:
+        error.show()
+    return error.exit_code
+
+
 def _fail(error: WorkbenchError, json: bool) -> int:
+    from workbench import show
+
     click.echo(show.error_json(error) if json else show.error(error), err=not json)
     return error.exit_code
 
