@@ -1,16 +1,20 @@
-"""Shared by all tests: the import path, and at the end what the set-up (`tests/run.py`) had to leave out."""
+"""Shared by all tests: the import path, people at work, and what the set-up (`tests/run.py`) had to leave out."""
 
-import os
 import sys
 from pathlib import Path
 
-import pytest
+# The package under test is the checkout's; what people run is the installed one.
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-HERE = Path(__file__).parent
-for folder in (HERE, HERE.parent):
-    # `support` lies beside this file; the package under test is the checkout's.
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from support.engines import engine
+from support.person import MakePerson, Person, person
+from support.require import require
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -19,3 +23,43 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if lines := os.environ.get(variable):
             terminalreporter.section(title)
             terminalreporter.write_line(lines)
+
+
+def _maker(people: ExitStack) -> MakePerson:
+    """Make people in folders that every account may enter; short ones, for the sake of unix sockets."""
+
+    def make(engine_name: str, *, normal: bool = False) -> Person:
+        name = require("user") if normal else None
+        folder = Path(tempfile.mkdtemp(prefix="p-", dir=os.environ.get("WORKBENCH_TEST_WORK")))
+        return people.enter_context(person(folder, engine(engine_name), name))
+
+    return make
+
+
+@pytest.fixture
+def somebody() -> Iterator[MakePerson]:
+    """Make people: `somebody("docker")` is who runs the tests, `somebody("docker", normal=True)` a normal user.
+
+    Their traces are removed at the end of the test.
+    """
+    with ExitStack() as people:
+        yield _maker(people)
+
+
+@pytest.fixture(scope="module")
+def somebody_for_long() -> Iterator[MakePerson]:
+    """The same for all tests of a module."""
+    with ExitStack() as people:
+        yield _maker(people)
+
+
+@pytest.fixture(params=["docker", "podman", "local"])
+def me(request: pytest.FixtureRequest, somebody: MakePerson) -> Person:
+    """Who runs the tests, with each of the engines."""
+    return somebody(request.param)
+
+
+@pytest.fixture(params=["docker", "local"])
+def user(request: pytest.FixtureRequest, somebody: MakePerson) -> Person:
+    """A normal user, with a container and without one."""
+    return somebody(request.param, normal=True)

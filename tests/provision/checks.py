@@ -9,7 +9,7 @@ from provision.ground import CHECKOUT, Ground, say
 from provision.outside import SYSTEM_PATH, clean
 from provision.programs import Ended, StepFailed, call, end_with_parent
 
-OURS = ("tests/run.py", "tests/provision", "tests/support")
+OURS = ("tests/run.py", "tests/conftest.py", "tests/provision", "tests/support", "tests/user", "tests/browser")
 
 
 def static(ground: Ground, environment: Path) -> None:

@@ -1,0 +1,3 @@
+from importlib.metadata import version
+
+assert version("tabulate") == "0.9.0"

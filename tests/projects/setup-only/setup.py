@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(name="seasons", version="1.2", py_modules=["seasons"])
