@@ -1,0 +1,80 @@
+"""Values to text: what a person reads."""
+
+import json
+
+import pytest
+
+from workbench import show
+from workbench.errors import EngineError, WorkbenchError
+from workbench.model import Endpoint, Event, Running, Stats
+
+
+def test_an_error_says_what_happened_and_what_to_do():
+    text = show.error(EngineError("Port 8888 is taken.", "Choose another one with --port."))
+    assert text == "Error: Port 8888 is taken.\n→ Choose another one with --port."
+
+
+@pytest.mark.parametrize("length", [0, 3, 50])
+@pytest.mark.parametrize("message", ["It failed.", "It failed.\n" * 40])
+def test_an_error_never_takes_more_than_ten_lines_and_keeps_its_hint(length, message):
+    failure = EngineError(message, "Do this.", detail=[f"line {number}" for number in range(length)])
+    lines = show.error(failure).splitlines()
+    assert len(lines) <= 10
+    assert lines[-1] == "→ Do this."
+    assert (f"  | line {length - 1}" in lines) == (length > 0 and message == "It failed.")
+
+
+def test_an_error_for_a_program_is_one_document():
+    document = json.loads(show.error_json(WorkbenchError("No.", "Yes.", detail=["a"])))
+    assert document == {"error": "No.", "hint": "Yes.", "detail": ["a"], "exit_code": 70}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(None, "-"), (0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (123_456_789, "123 MB"), (7.2e12, "7.2 TB")],
+)
+def test_size(number, text):
+    assert show.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0.44, "0.4 s"), (42.4, "42 s"), (125, "2 min 5 s"), (10_920, "3 h 2 min"), (350_000, "4 d 1 h")],
+)
+def test_duration(seconds, text):
+    assert show.duration(seconds) == text
+
+
+def test_a_table_is_as_wide_as_it_needs():
+    assert show.table(("A", "B"), [("long word", "x"), ("y", "z")]) == "A          B\nlong word  x\ny          z"
+
+
+def test_an_event_is_a_line_or_nothing():
+    assert show.event(Event("step", "install dependencies", step="3")) == "  install dependencies …"
+    assert show.event(Event("done", "install dependencies", step="3", seconds=2.04)) == "  install dependencies (2.0 s)"
+    assert show.event(Event("progress", step="3", done=1, total=2)) is None
+
+
+RUNNING = Running("id", "analysis-3fa9c1", "workbench-analysis-3fa9c1", "/home/ada/analysis", "docker", "running", 21234,
+                  "analysis-notebook:ada", "d1", health="starting", started=1000.0)  # fmt: skip
+
+
+def test_a_workbench_as_a_row():
+    assert show.ps_row(RUNNING, now=1125.0) == (
+        "analysis-3fa9c1", "running (starting)", "docker", "cpu", "21234", "2 min 5 s", "/home/ada/analysis",
+    )  # fmt: skip
+
+
+def test_a_workbench_for_a_program_has_every_promised_field():
+    endpoint = Endpoint("http://analysis-3fa9c1.localhost:21234/lab?token=t", "http://127.0.0.1:21234/", "t")
+    document = show.running_json(RUNNING, endpoint)
+    assert list(document) == [
+        "name", "project", "engine", "dock", "device", "image", "container", "port", "url", "api_url", "token", "status",
+    ]  # fmt: skip
+    assert document["status"] == "running"
+    assert document["container"] == "workbench-analysis-3fa9c1"
+
+
+def test_stats_carry_units():
+    cells = show.stats_cells(Stats(cpu=0.5, memory=200_000_000, memory_limit=None, pids=7, net_in=0, net_out=1500))
+    assert cells == ("0.50 cores", "200 MB", "7", "0 B / 1.5 kB", "- / -")
