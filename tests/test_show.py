@@ -69,7 +69,8 @@ def test_a_workbench_for_a_program_has_every_promised_field():
     endpoint = Endpoint("http://analysis-3fa9c1.localhost:21234/lab?token=t", "http://127.0.0.1:21234/", "t")
     document = show.running_json(RUNNING, endpoint)
     assert list(document) == [
-        "name", "project", "engine", "dock", "device", "image", "container", "port", "url", "api_url", "token", "status",
+        "name", "project", "engine", "dock", "device", "image", "container",
+        "port", "url", "api_url", "token", "status",
     ]  # fmt: skip
     assert document["status"] == "running"
     assert document["container"] == "workbench-analysis-3fa9c1"

@@ -136,6 +136,8 @@ def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
             return resumed
     if existing:
         # Stopped with other settings, or a half-made one of a launcher that was killed.
+        if existing.state == "stopped":
+            ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
         found.engine.stop(existing.id)
         found.engine.remove(existing.id)
     return _start(found, plan)

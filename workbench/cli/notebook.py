@@ -148,7 +148,9 @@ def _foreground(launched: "Launched", terminal: "Terminal") -> int:
         raise AssertionError("nothing runs")
     terminal.note("Ctrl-C stops it.\n")
     try:
-        for line in engine.logs(running.id, follow=True, tail=0):
+        # A workbench that was stopped has an old log, which is not news.
+        tail = 0 if launched.outcome == "resumed" else None
+        for line in engine.logs(running.id, follow=True, tail=tail):
             click.echo(line, err=True)
     except KeyboardInterrupt:
         terminal.note("\nStopping JupyterLab (a save in progress is finished first) …")
