@@ -1,0 +1,60 @@
+"""What a project's own files ask of this machine, as sentences for the one who must agree. Pure."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from workbench.model import Mount, Origin, Settings
+
+
+def asks(settings: Settings, project_root: str | PurePath) -> tuple[str, ...]:
+    """Everything that reaches the host and comes from a file of the project; what the user gave is not asked again.
+
+    The sentences name values and no lines of files: an edit elsewhere in a file needs no new agreement.
+    """
+    return tuple(_asks(settings, PurePath(project_root)))
+
+
+def digest(asks: tuple[str, ...]) -> str:
+    """Identity of what was agreed to: SHA-256 over the sentences, in any order."""
+    return hashlib.sha256("\n".join(sorted(asks)).encode()).hexdigest()
+
+
+def _asks(settings: Settings, root: PurePath) -> Iterator[str]:
+    if settings.engine == "local" and _from_project(settings, "engine"):
+        yield "Run without a container: the notebook's code can do on this machine whatever you can."
+    if settings.privileged and _from_project(settings, "privileged"):
+        yield "Run privileged: the container then controls this machine."
+    if settings.host_network and _from_project(settings, "host-network"):
+        yield "Use this machine's network: every port and service that this machine reaches."
+    for capability in settings.cap_add:
+        if _from_project(settings, f"cap-add.{capability}"):
+            yield f"Add the Linux capability {capability}."
+    for device in settings.devices:
+        if _from_project(settings, f"devices.{device}"):
+            yield f"Open the device {device}."
+    for mount in settings.mounts:
+        if _from_project(settings, f"mounts.{mount.target}") and _outside(mount, root):
+            what = "the volume" if mount.kind == "volume" else "the folder or file"
+            yield f"{'Read' if mount.read_only else 'Read and write'} {what} {mount.source} (as {mount.target})."
+    for name in sorted(settings.pass_env):
+        if _from_project(settings, f"pass-env.{name}"):
+            yield _passed(settings, name)
+
+
+def _passed(settings: Settings, name: str) -> str:
+    prefix = f"pass-env.{name}."
+    made_of = sorted(key.removeprefix(prefix) for key in settings.origins if key.startswith(prefix))
+    if made_of in ([], [name]):
+        return f"See the value of your environment variable {name}."
+    return f"See the value of your environment variable {', '.join(made_of)} (in {name})."
+
+
+def _from_project(settings: Settings, name: str) -> bool:
+    """Whether a setting or an item came from a file; one without a known origin is treated as such."""
+    return settings.origins.get(name, Origin("file")).kind in ("file", "dockerutils.cfg")
+
+
+def _outside(mount: Mount, root: PurePath) -> bool:
+    """Whether a mount shows more than the project, whose files are there anyway. A named volume always does."""
+    return mount.kind == "volume" or not PurePath(mount.source).is_relative_to(root)

@@ -1,0 +1,210 @@
+"""How the value of each setting is read: from what a file, a variable or a flag holds to what `model.Settings` holds.
+
+Every reader takes the value and a Place, and raises ValueError with the reason when it cannot be.
+"""
+
+import math
+import os.path
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.envfile import parse as parse_env_file
+from workbench.model import Device, Mount
+
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+_UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OURS = ("/opt/workbench", "/opt/project", "/run/workbench", "/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a value may depend on besides itself: `base` is the folder that its relative paths start from."""
+
+    base: Path
+    home: Path
+    environ: Mapping[str, str]
+
+
+def text(value: object, place: Place) -> str:
+    """Text that is not empty and has no control characters."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("expected text of printable characters")
+    return value.strip()
+
+
+def reference(value: object, place: Place) -> str:
+    """An image reference, such as `quay.io/team/image:1.0` or `name@sha256:…`."""
+    found = text(value, place)
+    # It will be a word of a command line: one that begins with `-` would be an option there.
+    if not re.fullmatch(r"[A-Za-z0-9][\w./:@-]*", found, re.ASCII):
+        raise ValueError(f"{found!r} is not an image reference, such as python:3.13-slim or quay.io/team/image:1.0")
+    return found
+
+
+def switch(value: object, place: Place) -> bool:
+    """true or false; in words 1/0, true/false, yes/no, on/off."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _ON + _OFF:
+        return value.lower() in _ON
+    raise ValueError(f"expected true or false, got {value!r}")
+
+
+def port(value: object, place: Place) -> int:
+    """A TCP port, 1 to 65535."""
+    if isinstance(value, int | str) and re.fullmatch(r"\d{1,5}", str(value)) and 1 <= int(value) <= 65535:
+        return int(value)
+    raise ValueError(f"expected a port from 1 to 65535, got {value!r}")
+
+
+def size(value: object, place: Place) -> int:
+    """A number of bytes: `512m`, `4g`, `1.5 GB`, or a whole number. Units count in 1024, as Docker's do."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", str(value).strip().lower())
+    if not match or isinstance(value, bool) or float(match[1]) == 0:
+        raise ValueError(f"expected a size such as 512m or 4g, got {value!r}")
+    return int(float(match[1]) * 1024 ** _UNITS[match[2]])
+
+
+def cores(value: object, place: Place) -> float:
+    """A number of CPU cores above 0, such as 2 or 0.5."""
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise ValueError(f"expected a number of cores such as 2 or 0.5, got {value!r}")
+    return found
+
+
+def device(value: object, place: Place) -> Device:
+    """`auto`, `cpu`, `gpu`, or `gpu:0,1` (indices or UUIDs)."""
+    match = re.fullmatch(r"(auto|cpu|gpu)(?::([A-Za-z0-9-]+(?:,[A-Za-z0-9-]+)*))?", str(value))
+    if not match or (match[2] and match[1] != "gpu"):
+        raise ValueError(f"expected auto, cpu, gpu or gpu:0,1, got {value!r}")
+    return Device(match[1], tuple(match[2].split(",")) if match[2] else ())  # type: ignore[arg-type]  # matched above
+
+
+def engine(value: object, place: Place) -> str:
+    """`auto`, `docker`, `podman` or `local`; `fake` serves tests."""
+    if value not in ("auto", "docker", "podman", "local", "fake"):
+        raise ValueError(f"expected auto, docker, podman or local, got {value!r}")
+    return str(value)
+
+
+def env(value: object, place: Place) -> dict[str, str]:
+    """Variables: a table, or `NAME=VALUE` words; a word without `=` takes the value from the user's environment."""
+    if isinstance(value, Mapping):
+        return {variable_name(name): str(each) for name, each in value.items()}
+    found: dict[str, str] = {}
+    for word in words(value, place):
+        name, equals, rest = word.partition("=")
+        found |= {variable_name(name): rest} if equals else pass_env([name], place)
+    return found
+
+
+def env_file(value: object, place: Place) -> dict[str, str]:
+    """The variables in files of `NAME=VALUE` lines."""
+    found: dict[str, str] = {}
+    for name in words(value, place):
+        path = place.base / Path(name).expanduser()
+        try:
+            content = path.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{name} cannot be read: {error}") from error
+        found |= {variable_name(key): each for key, each in parse_env_file(content, name, place.environ).items()}
+    return found
+
+
+def pass_env(value: object, place: Place) -> dict[str, str]:
+    """Names of variables of the user's environment, looked up now; a mapping has been looked up already."""
+    if isinstance(value, Mapping):
+        return {variable_name(name): str(each) for name, each in value.items()}
+    names = [variable_name(name) for name in words(value, place)]
+    if missing := [name for name in names if name not in place.environ]:
+        raise ValueError(f"{', '.join(missing)}: not set in your environment (export it, or take it out)")
+    return {name: place.environ[name] for name in names}
+
+
+def variable_name(name: object) -> str:
+    """The name of an environment variable. Raises ValueError for others, and for those that Workbench itself sets."""
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an environment variable")
+    if name.startswith("WORKBENCH_"):
+        raise ValueError(f"{name}: names that begin with WORKBENCH_ belong to Workbench")
+    return name
+
+
+def mounts(value: object, place: Place) -> dict[str, Mount]:
+    """Mounts by their target: `SRC:DST[:ro]` or tables of source, target, read-only and type."""
+    entries = value if isinstance(value, list | tuple) else words(value, place)
+    found = [_mount_table(each, place) if isinstance(each, Mapping) else _mount_text(each, place) for each in entries]
+    return {mount.target: mount for mount in found}
+
+
+def words(value: object, place: Place) -> list[str]:
+    """A list of texts; one text (as in an environment variable) is split at its commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, Path):
+        return [str(value)]
+    if isinstance(value, list | tuple) and all(isinstance(each, str | Path) for each in value):
+        return [str(each) for each in value]
+    raise ValueError(f"expected a list of texts, got {value!r}")
+
+
+def names(value: object, place: Place) -> dict[str, str]:
+    """A set of plain texts, in their order."""
+    return {text(word, place): text(word, place) for word in words(value, place)}
+
+
+def capabilities(value: object, place: Place) -> dict[str, str]:
+    """Linux capabilities, without the prefix `CAP_`."""
+    found = [word.upper().removeprefix("CAP_") for word in words(value, place)]
+    if strange := [name for name in found if not re.fullmatch(r"[A-Z][A-Z_]+", name)]:
+        raise ValueError(f"{strange[0]!r} is not a Linux capability such as SYS_PTRACE")
+    return {name: name for name in found}
+
+
+def devices(value: object, place: Place) -> dict[str, str]:
+    """Devices of the host: `/dev/…`, or the name of a CDI device such as `vendor.com/class=name`."""
+    found = words(value, place)
+    if strange := [name for name in found if not re.fullmatch(r"/dev/[\w./:-]+|[\w.-]+/[\w.-]+=[\w.:-]+", name)]:
+        raise ValueError(f"{strange[0]!r} is not a device such as /dev/video0")
+    return {name: name for name in found}
+
+
+def anything(value: object, place: Place) -> object:
+    """A table that has been checked and that nothing reads yet."""
+    return value
+
+
+def _mount_text(value: object, place: Place) -> Mount:
+    parts = str(value).split(":")
+    read_only = len(parts) > 2 and parts[-1] == "ro"
+    if len(parts) > 2 and parts[-1] in ("ro", "rw"):
+        parts.pop()
+    if len(parts) < 2:
+        raise ValueError(f"{value!r} is not a mount: write SRC:DST or SRC:DST:ro")
+    return _mount_table({"source": ":".join(parts[:-1]), "target": parts[-1], "read-only": read_only}, place)
+
+
+def _mount_table(table: Mapping[str, object], place: Place) -> Mount:
+    source, target = text(table["source"], place), text(table["target"], place)
+    clean = os.path.normpath(target)
+    if not target.startswith("/") or clean != (target.rstrip("/") or "/") or clean == "/":
+        raise ValueError(f"{target!r} is not a folder of the container: write it from /, without . and ..")
+    if any(clean == ours or clean.startswith(ours + "/") for ours in _OURS):
+        raise ValueError(f"{target} belongs to the container itself")
+    read_only = bool(table.get("read-only", False))
+    if table.get("type", "bind") == "volume":
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", source, re.ASCII):
+            raise ValueError(f"{source!r} is not the name of a volume")
+        return Mount(source, clean, "volume", read_only)
+    # Links are followed here, so that whoever approves a mount sees the folder that is really opened.
+    path = (place.base / re.sub(r"^~(?=/|$)", lambda _: str(place.home), source)).resolve()
+    if not path.exists():
+        raise ValueError(f"{path} does not exist on this machine")
+    return Mount(str(path), clean, "bind", read_only)
