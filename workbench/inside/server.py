@@ -1,0 +1,74 @@
+"""The start of everything inside: `python -m workbench.inside.server`. Told all by the environment (`place`)."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workbench.inside import delivery, install, kernels, saves
+from workbench.inside.place import Place, read_place
+from workbench.inside.report import say
+
+
+def main() -> int:
+    """Serve until told to stop. Exit codes: 0 after a stop, 2 for a wrong environment or option, 1 otherwise."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        place = read_place(os.environ)
+    except ValueError as error:
+        say(str(error))
+        return 2
+    place.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    delivered = threading.Event()
+    project_ready = install.begin(place, delivered)
+    threading.Thread(target=_recover, args=(place,), daemon=True).start()
+    _point_to(place)
+    with _node_hidden():
+        from workbench.inside import app
+    try:
+        given = delivery.wait_for(place.run)
+        os.environ.update(delivery.apply(given, place.run))
+        delivered.set()
+        app.serve(app.Terms(place, given.token, project_ready))
+    except (delivery.NoDeliveryError, app.OptionError) as error:
+        say(str(error))
+        return 2 if isinstance(error, app.OptionError) else 1
+    return 0
+
+
+def _point_to(place: Place) -> None:
+    """Make this server's children use the project's environment and our kernelspecs."""
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(place.run / "jupyter")
+    _put_first("JUPYTER_PATH", kernels.write_kernelspecs(place, kernels.templates()))
+    if place.env and place.python:
+        os.environ["VIRTUAL_ENV"] = str(place.env)
+        _put_first("PATH", place.python.parent)
+
+
+def _put_first(variable: str, folder: Path) -> None:
+    others = [other for other in os.environ.get(variable, "").split(os.pathsep) if other and other != str(folder)]
+    os.environ[variable] = os.pathsep.join([str(folder), *others])
+
+
+@contextmanager
+def _node_hidden() -> Iterator[None]:
+    """Importing JupyterLab runs yarn where it finds node (0.4 s), and imports a grammar for IRIs (1.5 s) for no one."""
+    path = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.devnull
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = path
+
+
+def _recover(place: Place) -> None:
+    for path in saves.recover(place.root):
+        say(f"put back {path.relative_to(place.root)}, which a killed server had left half-written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Jupyter's configuration for a workbench, as plain values: what is fixed, and what the user may change."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_config_dir
+
+from workbench.inside.place import Place
+
+Sections = dict[str, dict[str, Any]]
+
+LEFT_OUT = ("jupyter_lsp", "jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
+"""Server extensions that cost start time; the last two are the classic interface's."""
+GUARDED = frozenset(
+    {
+        *(("ServerApp", name) for name in ("sock", "password", "base_url", "allow_unauthenticated_access")),
+        *(("ServerApp", name) for name in ("token", "authorizer_class", "certfile", "keyfile")),
+    }
+)
+"""Settings that are not ours to fix but would open the server, or move it to where nobody looks for it."""
+
+
+def fixed(place: Place, token: str) -> Sections:
+    """What neither an option nor a configuration file can change: who may come in, and where."""
+    return {
+        # The most derived section: a value in IdentityProvider is weaker.
+        "PasswordIdentityProvider": {"token": token},
+        "ServerApp": {
+            "ip": place.ip,
+            "port": place.port,
+            "port_retries": 0,
+            # With an address like 0.0.0.0 Jupyter would accept any Host header, and so DNS rebinding.
+            "allow_remote_access": False,
+            "local_hostnames": ["localhost", f"{place.name}.localhost"],
+            "root_dir": str(place.root),
+            "identity_provider_class": "jupyter_server.auth.identity.PasswordIdentityProvider",
+            # From the token, so that a browser stays logged in when the container is recreated, and a cookie
+            # of one workbench is worth nothing at another.
+            "cookie_secret": hashlib.sha256(b"workbench cookie " + token.encode()).digest(),
+            "open_browser": False,
+        },
+    }
+
+
+def defaults(place: Place) -> Sections:
+    """What Jupyter's options and the user's own configuration files may still change."""
+    off = dict.fromkeys(LEFT_OUT, False) if not place.classic else {"jupyter_lsp": False}
+    lab = {"buildAvailable": False, "buildCheck": False}
+    return {
+        "Application": {"log_level": "WARN"},
+        "ServerApp": {
+            "allow_root": True,
+            "default_url": "/tree" if place.classic else "/lab",
+            "jpserver_extensions": {"jupyterlab": True, **off},
+            "kernel_manager_class": "workbench.inside.app.KernelManagers",
+            # Not a login shell: that would put the system's PATH before the project's.
+            "terminado_settings": {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]},
+            "tornado_settings": {"page_config_data": lab},
+        },
+        "KernelSpecManager": {"ensure_native_kernel": False},
+        "LabApp": {
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+            "workspaces_dir": str(Path(jupyter_config_dir(), "lab", "workspaces", place.name)),
+        },
+    }
+
+
+def forbidden(asked: Mapping[str, Mapping[str, Any]], ours: Sections) -> list[str]:
+    """Which of the settings that were asked for (`Class.name`) are not the user's to change."""
+    return sorted(
+        f"{section}.{name}"
+        for section, values in asked.items()
+        for name in values
+        if name in ours.get(section, {}) or (section, name) in GUARDED or section.endswith("IdentityProvider")
+    )
