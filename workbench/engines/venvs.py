@@ -3,11 +3,13 @@
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import workbench.inside
@@ -17,8 +19,8 @@ from workbench.model import Event, Leftover, VenvBuild
 
 MARKER = "workbench.json"
 """In an environment: what it was made from. Written last, so a folder without it is not an environment of ours."""
-SCRATCH = (".part", ".old", ".dependencies")
-"""Ends of the hidden folders beside an environment while it is made; whatever has one can be thrown away."""
+SCRATCH = ".part"
+"""End of the hidden folders `.NAME.RANDOM.part` beside the environment NAME in which it is made, or thrown away."""
 LAST_LINES = 20
 STEP = "environment"
 
@@ -88,41 +90,44 @@ def leftovers(folder: Path, in_use: Collection[str]) -> list[Leftover]:
         why = "" if str(path) in in_use else _why(path, marker, kept[marker.project])
         if why:
             found.append(_leftover(path, marker.project, why))
-    return found + [_leftover(path, "", "never finished") for path in _scratch(folder)]
+    return found + [_leftover(path, "", "never finished") for path in _unfinished(folder)]
 
 
 def delete(folder: Path, path: Path) -> None:
     """Remove an environment of this folder; refuses what is not one of ours."""
-    ours = path.parent == folder and (_marker(path) is not None or path.name.endswith(SCRATCH))
+    ours = path.parent == folder and (_marker(path) is not None or path.suffix == SCRATCH)
     if not ours:
         raise EngineError(f"{path} is not an environment of Workbench.", "Remove it yourself if it is not needed.")
-    if not path.name.endswith(SCRATCH):
-        # Renamed first: killed half-way, what is left is not taken for an environment.
-        path = path.rename(_beside(path, ".old"))
-    shutil.rmtree(path)
+    if path.suffix == SCRATCH:
+        shutil.rmtree(path)
+    else:
+        # Moved first: killed half-way, what is left is not taken for an environment.
+        with _scratch(path) as scratch:
+            path.rename(scratch / path.name)
 
 
 def _make(build: VenvBuild, target: Path) -> Iterator[Event]:
-    part, old, dependencies = (_beside(target, end) for end in SCRATCH)
-    with _thrown_away(part, old, dependencies):
-        _write(dependencies, build.files)
-        yield from _run(build, dependencies, part)
-        _mark(part, build)
+    for abandoned in _abandoned(target):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    with _scratch(target) as scratch:
+        made = scratch / target.name
+        _write(scratch / "dependencies", build.files)
+        yield from _run(build, scratch / "dependencies", made)
+        _mark(made, build)
         if target.exists():
-            target.rename(old)
-        part.rename(target)
+            target.rename(scratch / "old")
+        made.rename(target)
 
 
 @contextmanager
-def _thrown_away(*folders: Path) -> Iterator[None]:
-    """Folders that are empty before and gone after, whatever happens."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+def _scratch(target: Path) -> Iterator[Path]:
+    """A folder (0700) on the same disk, new each time: an installer that outlived its launcher works in another one."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=SCRATCH, dir=target.parent))
     try:
-        yield
+        yield folder
     finally:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        # What cannot be removed now is listed as a leftover.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(build: VenvBuild, dependencies: Path, target: Path) -> Iterator[Event]:
@@ -196,24 +201,24 @@ def _all(folder: Path) -> list[tuple[Path, Marker]]:
     return [(path, marker) for path, marker in found if marker is not None]
 
 
-def _beside(target: Path, end: str) -> Path:
-    return target.with_name(f".{target.name}{end}")
-
-
 def _lock(target: Path) -> Path:
-    return _beside(target, ".lock")
+    return target.with_name(f".{target.name}.lock")
 
 
-def _scratch(folder: Path) -> list[Path]:
-    """Scratch folders that no process is working in."""
+def _abandoned(target: Path) -> list[Path]:
+    """Scratch folders of an environment that nobody makes now: its lock must be held."""
+    return sorted(target.parent.glob(f".{escape(target.name)}.*{SCRATCH}"))
+
+
+def _unfinished(folder: Path) -> list[Path]:
+    """Scratch folders that no launch is working in."""
     from filelock import FileLock, Timeout
 
     found = []
-    for path in sorted(folder.glob(".*")):
-        if path.suffix not in SCRATCH:
-            continue
+    for path in sorted(folder.glob(f".*{SCRATCH}")):
+        target = path.with_name(path.name[1:].rsplit(".", 2)[0])
         try:
-            with FileLock(path.with_suffix(".lock"), timeout=0):
+            with FileLock(_lock(target), timeout=0):
                 found.append(path)
         except Timeout:
             continue
