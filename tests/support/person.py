@@ -31,6 +31,12 @@ class Result:
     out: str
     err: str
     seconds: float
+    home: Path
+
+    def __str__(self) -> str:
+        log = self.home / ".local/state/workbench/error.log"
+        more = log.read_text() if log.exists() else ""
+        return f"exit code {self.code} after {self.seconds:.1f} s\n{self.out}\n{self.err}\n{more}"
 
     def json(self) -> Any:
         """Standard output as the one JSON document that it must be."""
@@ -38,12 +44,12 @@ class Result:
 
     def ok(self) -> "Result":
         """Itself; fails the test when the command failed."""
-        assert self.code == 0, f"exit code {self.code}\n{self.out}\n{self.err}"
+        assert self.code == 0, str(self)
         return self
 
     def fails(self, code: int) -> str:
         """The error text, after the checks that hold for every failure: exit code, brevity, no traceback."""
-        assert self.code == code, f"exit code {self.code}, not {code}\n{self.out}\n{self.err}"
+        assert self.code == code, f"not {code}: {self}"
         assert "Traceback" not in self.out + self.err, self.err
         shown = self.err[self.err.rindex("Error:") :] if "Error:" in self.err else self.err
         assert 1 <= len(shown.strip().splitlines()) <= 10, shown
@@ -138,7 +144,7 @@ class Person:
             os.killpg(child.pid, signal.SIGKILL)
             out, err = child.communicate()
             raise AssertionError(f"not finished within {timeout} s: {child.args!r}\n{out}\n{err}") from None
-        return Result(child.returncode, out, err, time.monotonic() - began)
+        return Result(child.returncode, out, err, time.monotonic() - began, self.home)
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """What this person's shell would hold: nothing of the tests' own settings."""

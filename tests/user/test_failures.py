@@ -1,0 +1,199 @@
+"""What goes wrong: a cause, a next step, the right exit code, at most ten lines, and nothing left behind."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.person import MakePerson, Person
+from support.require import require
+
+LAUNCH = ("run-notebook", "-d", "--no-browser")
+
+
+@pytest.fixture
+def docker_user(somebody: MakePerson) -> Person:
+    return somebody("docker", normal=True)
+
+
+def nothing_left(me: Person) -> None:
+    assert not me.containers()
+    assert not [each for each in me.processes() if "workbench" in " ".join(each.cmdline())]
+
+
+@contextmanager
+def silent_engine(path: Path) -> Iterator[str]:
+    """A socket that takes every connection and never says a word."""
+    kept = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        path.chmod(0o777)
+
+        def accept() -> None:
+            while True:
+                try:
+                    kept.append(listener.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"unix://{path}"
+
+
+def test_no_engine_at_the_address(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    wrong = {"DOCKER_HOST": f"unix://{docker_user.folder}/nothing.sock"}
+    text = docker_user.run(*LAUNCH, "--engine", "docker", cwd=project, env=wrong).fails(3)
+    assert "nothing.sock" in text or "DOCKER_HOST" in text
+    nothing_left(docker_user)
+
+
+def test_nonsense_in_docker_host(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    docker_user.run(*LAUNCH, cwd=project, env={"DOCKER_HOST": "nonsense::"}).fails(3)
+
+
+def test_engine_that_hangs(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    with silent_engine(docker_user.folder / "hang.sock") as address:
+        began = time.monotonic()
+        docker_user.run(*LAUNCH, cwd=project, env={"DOCKER_HOST": address}).fails(3)
+    assert time.monotonic() - began < 30
+
+
+def test_no_permission_on_the_socket(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    with silent_engine(docker_user.folder / "closed.sock") as address:
+        (docker_user.folder / "closed.sock").chmod(0o600)
+        text = docker_user.run(*LAUNCH, cwd=project, env={"DOCKER_HOST": address}).fails(3)
+    assert "ermission" in text or "not allowed" in text or "may not" in text
+
+
+def test_port_that_is_taken(user: Person) -> None:
+    project = user.project("notebooks-only")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = user.run(*LAUNCH, "--port", str(port), cwd=project).fails(4)
+    assert str(port) in text
+    nothing_left(user)
+
+
+def test_name_taken_by_a_foreign_container(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    bench = docker_user.launch(project)
+    docker_user.run("workbench", "stop", cwd=project).ok()
+    docker_user.run("workbench", "rm", cwd=project).ok()
+    foreign = docker_user.engine.docker("create", "--name", bench.container, require("base-image"), "true").strip()
+    try:
+        text = docker_user.run(*LAUNCH, cwd=project).fails(4)
+        assert bench.container in text
+        assert docker_user.engine.inspect(foreign)["Id"] == foreign
+    finally:
+        docker_user.engine.docker("rm", foreign)
+
+
+def test_build_that_fails_names_the_culprit(user: Person) -> None:
+    project = user.project("requirements-only")
+    first = user.launch(project)
+    user.write(project / "requirements.txt", "there-is-no-such-package-as-this==1.0\n")
+    text = user.run(*LAUNCH, "--restart", cwd=project).fails(4)
+    assert "there-is-no-such-package-as-this" in text
+    first.jupyter.run("import slugify")  # what existed before is still there
+
+
+def test_pull_that_fails(docker_user: Person) -> None:
+    project = docker_user.project("notebooks-only")
+    missing = f"{require('registry')}/no/such/image:1"
+    text = docker_user.run(*LAUNCH, "--image", missing, cwd=project).fails(4)
+    assert missing in text
+    nothing_left(docker_user)
+
+
+def test_local_image_is_used_when_its_registry_is_gone(docker_user: Person) -> None:
+    project = docker_user.project("requirements-only")
+    name = "127.0.0.1:1/gone/base:1"
+    docker_user.engine.docker("tag", require("base-image"), name)
+    bench = docker_user.launch(project, "--image", name)
+    bench.jupyter.run("import slugify")
+
+
+def test_image_is_pulled_when_it_is_not_there(docker_user: Person) -> None:
+    project = docker_user.project("requirements-only")
+    name = f"{require('registry')}/bases/{os.getpid()}:1"
+    docker_user.engine.docker("tag", require("base-image"), name)
+    docker_user.engine.docker("push", "--quiet", name)
+    docker_user.engine.docker("rmi", name)
+    docker_user.launch(project, "--image", name).jupyter.run("import slugify")
+
+
+PYPROJECT = '[project]\nname = "x"\nversion = "1"\n\n[tool.workbench]\n'
+
+CONFIGURATIONS = [
+    ('memry = "4g"\n', ("memry", "memory", "pyproject.toml")),
+    ('memory = "lots"\n', ("memory", "lots", "pyproject.toml")),
+    ('port = "eight"\n', ("port", "pyproject.toml")),
+    ("image = \n", ("pyproject.toml",)),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), CONFIGURATIONS)
+def test_mistakes_in_the_configuration(line: str, words: tuple[str, ...], somebody: MakePerson) -> None:
+    me = somebody("local")
+    project = me.project()
+    me.write(project / "pyproject.toml", PYPROJECT + line)
+    text = me.run(*LAUNCH, cwd=project).fails(2)
+    assert all(word in text for word in words), text
+    nothing_left(me)
+
+
+def test_unknown_flag_and_missing_path(somebody: MakePerson) -> None:
+    me = somebody("local")
+    assert me.run(*LAUNCH, "--no-such-flag").code == 2
+    me.run(*LAUNCH, "no/such/folder").fails(2)
+
+
+def test_folder_that_cannot_be_written(user: Person) -> None:
+    project = user.project("notebooks-only")
+    os.chown(project, 0, 0)
+    project.chmod(0o755)
+    text = user.run(*LAUNCH, cwd=project).fails(2)
+    assert str(project) in text
+    nothing_left(user)
+
+
+def test_folder_that_cannot_be_read(user: Person) -> None:
+    project = user.project("notebooks-only")
+    os.chown(project, 0, 0)
+    project.chmod(0o700)
+    user.run(*LAUNCH, project).fails(2)
+    nothing_left(user)
+
+
+def test_mounts_outside_need_a_yes(docker_user: Person) -> None:
+    project = docker_user.project()
+    outside = docker_user.folder / "outside"
+    outside.mkdir()
+    docker_user.give(outside)
+    mounts = f'mounts = ["{outside}:/data"]\n'
+    docker_user.write(project / "pyproject.toml", PYPROJECT + mounts)
+    text = docker_user.run(*LAUNCH, cwd=project).fails(2)
+    assert str(outside) in text and "--trust" in text
+    nothing_left(docker_user)
+    docker_user.launch(project, "--trust").jupyter.run("open('/data/a.txt', 'w').write('1')")
+    assert (outside / "a.txt").stat().st_uid == docker_user.ids[0]
+    docker_user.run("workbench", "stop", cwd=project).ok()
+    docker_user.launch(project)
+
+
+def test_errors_as_json(somebody: MakePerson) -> None:
+    me = somebody("local")
+    told = me.run("run-notebook", "-d", "--json", "no/such/folder")
+    assert told.code == 2
+    assert told.json()["exit_code"] == 2 and told.json()["hint"]
