@@ -18,7 +18,7 @@ def static(ground: Ground, environment: Path) -> None:
     caches = {"RUFF_CACHE_DIR": str(ground.cache / "ruff"), "MYPY_CACHE_DIR": str(ground.cache / "mypy")}
     env = clean(MYPYPATH="tests", **caches)
     python = ("--python-executable", programs / "python")
-    documents = ("-f", "docs/mkdocs.yml", "-d", ground.work / "site")
+    documents = ("-f", ".mkdocs.yml", "-d", ground.work / "site")
     checks: dict[str, tuple[str | Path, ...]] = {
         "ruff check": (programs / "ruff", "check", "."),
         "ruff format": (programs / "ruff", "format", "--check", "."),
