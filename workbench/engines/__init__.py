@@ -1,0 +1,85 @@
+"""What runs workbenches: Docker, Podman, or processes of this machine. `connect` chooses."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from workbench.errors import NoEngineError
+
+if TYPE_CHECKING:
+    from workbench.engines.base import Engine
+    from workbench.engines.dialect import Dialect
+
+Kind = Literal["auto", "docker", "podman", "local", "fake"]
+Found = tuple["Engine", tuple[str, ...]]
+"""An engine, and one line each about what the user did not get."""
+
+
+def connect(kind: Kind = "auto", environ: Mapping[str, str] | None = None) -> Found:
+    """The engine of this kind; for `auto` the first of Docker, Podman and local that answers.
+
+    Raises `NoEngineError` when a named one does not answer, or one at an address that the user chose.
+    """
+    env = os.environ if environ is None else environ
+    if kind == "local":
+        from workbench.engines.local import LocalEngine
+
+        return LocalEngine(), ()
+    if kind == "fake":
+        from workbench.engines.fake import FakeEngine
+
+        return FakeEngine(), ()
+    from workbench.engines.dialect import DOCKER, PODMAN
+
+    if kind == "auto":
+        return _first((DOCKER, PODMAN), env)
+    return _container(DOCKER if kind == "docker" else PODMAN, env), ()
+
+
+def _first(dialects: tuple["Dialect", ...], env: Mapping[str, str]) -> Found:
+    """The first container engine that answers, else the local one."""
+    from workbench.engines.local import LocalEngine
+
+    reasons: list[str] = []
+    for dialect in dialects:
+        try:
+            engine = _container(dialect, env)
+        except NoEngineError as error:
+            if _was_chosen(dialect, env):
+                raise
+            if _is_installed(dialect, env):
+                reasons.append(f"{error.message} {error.hint}")
+        else:
+            return engine, tuple(f"{reason} Using {engine.dialect.title} instead." for reason in reasons)
+    how = " ".join(reasons) or "Docker or Podman gives it one."
+    return LocalEngine(), (f"No container isolation: the notebook runs directly on this machine. {how}",)
+
+
+def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
+    """Connect to the first address that answers."""
+    from workbench.engines.docker import DockerEngine
+    from workbench.engines.sockets import addresses, check, start_hint
+
+    failure = NoEngineError(f"{dialect.title} does not answer: it has no socket here.", start_hint(dialect))
+    for address in addresses(dialect, env):
+        check(dialect, address)
+        try:
+            return DockerEngine(dialect, address)
+        except NoEngineError as error:
+            failure = error
+    raise failure
+
+
+def _was_chosen(dialect: "Dialect", env: Mapping[str, str]) -> bool:
+    return bool(env.get(dialect.variable) or (dialect.name == "docker" and env.get("DOCKER_CONTEXT")))
+
+
+def _is_installed(dialect: "Dialect", env: Mapping[str, str]) -> bool:
+    from workbench.engines.sockets import addresses
+
+    return bool(shutil.which(dialect.name) or addresses(dialect, env))
+
+
+if TYPE_CHECKING:
+    from workbench.engines.docker import DockerEngine

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workbench.errors import EngineError
 from workbench.model import ContainerRun, EngineName, Mount
 from workbench.plan import commands
 
@@ -36,8 +37,9 @@ def _host(run: ContainerRun, engine: EngineName, port: str) -> Body:
     return {
         "Init": True,
         "LogConfig": {"Type": driver, "Config": options},
-        "Mounts": [_mount(run, mount) for mount in run.mounts],
-        "Tmpfs": dict(run.tmpfs),
+        "Mounts": [_mount(mount) for mount in run.mounts if not _as_bind(mount, engine)],
+        "Binds": [_bind(mount) for mount in run.mounts if _as_bind(mount, engine)],
+        "Tmpfs": commands.tmpfs(run, engine),
         "RestartPolicy": {"Name": "no"},
         **_network(run, port),
         **_limits(run),
@@ -74,13 +76,25 @@ def _rights(run: ContainerRun) -> Body:
     }
 
 
-def _mount(run: ContainerRun, mount: Mount) -> Body:
+def _mount(mount: Mount) -> Body:
     body: Body = {"Type": mount.kind, "Source": mount.source, "Target": mount.target}
     if mount.read_only:
         body["ReadOnly"] = True
-    if mount.kind == "volume":
-        body["VolumeOptions"] = {"Labels": commands.volume_labels(run), "DriverConfig": {}}
     return body
+
+
+def _as_bind(mount: Mount, engine: EngineName) -> bool:
+    """Podman makes comma-separated text of a mount and reads it again, without quotes: such a path goes as a bind."""
+    return engine == "podman" and mount.kind == "bind" and any(mark in mount.source + mount.target for mark in ',"')
+
+
+def _bind(mount: Mount) -> str:
+    if ":" in mount.source + mount.target:
+        raise EngineError(
+            f"Podman cannot mount {mount.source}: its path has a colon beside a comma or a quote.",
+            "Rename the folder, or use --engine docker.",
+        )
+    return f"{mount.source}:{mount.target}:{'ro' if mount.read_only else 'rw'},rprivate"
 
 
 def _health(run: ContainerRun) -> Body:

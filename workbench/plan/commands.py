@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 
-from workbench.labels import LABEL, NAME, OWNER, PROJECT
+from workbench.labels import LABEL, NAME, OWNER, PORT, PROJECT
 from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount
 
 Command = tuple[str, ...]
@@ -25,7 +25,8 @@ def commands(plan: LaunchPlan, engine: EngineName) -> tuple[Command, ...]:
         return ()
     network = (network_command(plan.run.bridge, engine),) if plan.run.bridge else ()
     delivery = (deliver_command(plan.run, engine),) if plan.run.deliver else ()
-    return (*_provision(plan.build, engine), *network, *run_commands(plan.run, engine), *delivery)
+    volumes = volume_commands(plan.run, engine)
+    return (*_provision(plan.build, engine), *network, *volumes, run_command(plan.run, engine), *delivery)
 
 
 def _provision(build: Build, engine: EngineName) -> tuple[Command, ...]:
@@ -72,12 +73,10 @@ def deliver_command(run: ContainerRun, engine: EngineName, size: int | None = No
     return (engine, "exec", "-i", run.name, *run.deliver, "SIZE" if size is None else str(size))
 
 
-def run_commands(run: ContainerRun, engine: EngineName) -> tuple[Command, ...]:
-    """`docker run -d …`, after the volumes' creation where the engine cannot label them on the way."""
-    return (
-        *(_volume_command(run, mount) for mount in run.mounts if _is_apart(mount, engine)),
-        run_command(run, engine),
-    )
+def volume_commands(run: ContainerRun, engine: EngineName) -> tuple[Command, ...]:
+    """`docker volume create …`, so that each volume says whose it is."""
+    marks = _repeat("--label", _pairs(volume_labels(run)))
+    return tuple((engine, "volume", "create", *marks, name) for name in volumes(run))
 
 
 def run_command(run: ContainerRun, engine: EngineName) -> Command:
@@ -89,8 +88,8 @@ def run_command(run: ContainerRun, engine: EngineName) -> Command:
         "-d",
         *_identity(run),
         *_network(run),
-        *(field for mount in run.mounts for field in ("--mount", _mount(run, mount, engine))),
-        *_repeat("--tmpfs", (f"{path}:{options}" for path, options in run.tmpfs.items())),
+        *(field for mount in run.mounts for field in ("--mount", _mount(mount))),
+        *_repeat("--tmpfs", (f"{path}:{options}" for path, options in tmpfs(run, engine).items())),
         *_limits(run),
         *_rights(run),
         *_health(run),
@@ -109,8 +108,13 @@ def entry(run: ContainerRun) -> tuple[str | None, Command]:
 
 
 def container_labels(run: ContainerRun) -> dict[str, str]:
-    """The run's labels, and how a restart delivers."""
-    return {**run.labels, **({DELIVER: json.dumps(run.deliver)} if run.deliver else {})}
+    """The run's labels, its port, and how a restart delivers."""
+    return {**run.labels, PORT: str(run.port), **({DELIVER: json.dumps(run.deliver)} if run.deliver else {})}
+
+
+def volumes(run: ContainerRun) -> tuple[str, ...]:
+    """Names of the volumes that the run mounts."""
+    return tuple(mount.source for mount in run.mounts if mount.kind == "volume")
 
 
 def volume_labels(run: ContainerRun) -> dict[str, str]:
@@ -122,6 +126,18 @@ def log_options(run: ContainerRun, engine: EngineName) -> tuple[str, dict[str, s
     """Log driver and its options. Podman keeps one file."""
     size = {"max-size": run.log_size}
     return ("k8s-file", size) if engine == "podman" else ("json-file", {**size, "max-file": str(run.log_files)})
+
+
+def tmpfs(run: ContainerRun, engine: EngineName) -> dict[str, str]:
+    """Folders in memory. Podman knows no `uid=` there, but `U`: the container's own user."""
+    if engine != "podman":
+        return dict(run.tmpfs)
+    return {path: ",".join(_podman_tmpfs(options.split(","))) for path, options in run.tmpfs.items()}
+
+
+def _podman_tmpfs(options: list[str]) -> list[str]:
+    kept = [option for option in options if not option.startswith(("uid=", "gid="))]
+    return kept if len(kept) == len(options) else [*kept, "U"]
 
 
 def health_test(run: ContainerRun) -> str:
@@ -153,19 +169,9 @@ def _network(run: ContainerRun) -> Command:
     return ("--network", run.bridge.name, "--publish", f"127.0.0.1:{run.port}:{run.container_port}", *hosts)
 
 
-def _is_apart(mount: Mount, engine: EngineName) -> bool:
-    return mount.kind == "volume" and engine == "podman"
-
-
-def _volume_command(run: ContainerRun, mount: Mount) -> Command:
-    return ("podman", "volume", "create", *_repeat("--label", _pairs(volume_labels(run))), mount.source)
-
-
-def _mount(run: ContainerRun, mount: Mount, engine: EngineName) -> str:
-    labels = volume_labels(run) if mount.kind == "volume" and not _is_apart(mount, engine) else {}
+def _mount(mount: Mount) -> str:
     fields = [f"type={mount.kind}", f"source={mount.source}", f"target={mount.target}"]
-    marks = [f"volume-label={pair}" for pair in _pairs(labels)]
-    return _record([*fields, *(["readonly"] if mount.read_only else []), *marks])
+    return _record([*fields, *(["readonly"] if mount.read_only else [])])
 
 
 def _limits(run: ContainerRun) -> Command:

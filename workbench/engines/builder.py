@@ -1,0 +1,146 @@
+"""Image builds by the engine's own program, because the API offers only the old builder (docker/docker-py#3178)."""
+
+import os
+import re
+import shutil
+import stat
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from workbench import process
+from workbench.engines import progress
+from workbench.engines.dialect import Dialect
+from workbench.engines.failures import FULL, NETWORK
+from workbench.engines.sockets import Address
+from workbench.errors import EngineError
+from workbench.model import Event, ImageBuild
+from workbench.plan import commands
+
+KEPT = 6
+"""Last lines of a step that an error shows."""
+BUILT_IN = range(19, 23)
+"""Docker clients with BuildKit inside; before them there was none, after them it is the buildx plug-in."""
+
+
+def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
+    """Write the context and build. Closing the iterator ends the build."""
+    write_context(build)
+    program = find_program(dialect)
+    wanted = commands.build_command(build, dialect.name)
+    if dialect.name == "podman":
+        argv: tuple[str, ...] = (program, *dialect.remote, address.url, *wanted[1:])
+        output = _Output(process.lines(argv))
+        yield from _watch(output, progress.podman(output), build, dialect)
+        return
+    env = {
+        **commands.BUILD_ENVIRONMENT,
+        **address.environment,
+        # The engine's own builder, which knows the engine's images, and images as every engine takes them.
+        "BUILDX_BUILDER": "default",
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+    }
+    output = _Output(process.lines((program, *wanted[1:]), env=env))
+    yield from _watch(output, progress.buildkit(output), build, dialect)
+
+
+class _Output:
+    """The lines of a program; `code` is its exit code after the last one."""
+
+    code = 0
+
+    def __init__(self, lines: Generator[str, None, int]) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[str]:
+        self.code = yield from self._lines
+
+    def close(self) -> None:
+        """End the program."""
+        self._lines.close()
+
+
+def _watch(output: _Output, events: Iterator[Event], build: ImageBuild, dialect: Dialect) -> Iterator[Event]:
+    """Pass the events on; raise with the failed step and its last lines when the program failed."""
+    steps: dict[str, deque[str]] = {}
+    last: deque[str] = deque(maxlen=KEPT)
+    failed: Event | None = None
+    with closing(output):
+        for event in events:
+            if event.kind == "failed":
+                failed = event
+            elif event.kind == "output":
+                last.append(event.text)
+                steps.setdefault(event.step, deque(maxlen=KEPT)).append(event.text)
+            yield event
+    if output.code != 0:
+        words = (*steps.get(failed.step, ()), *last) if failed else tuple(last)
+        raise _failure(build, dialect, failed.text if failed else "", tuple(dict.fromkeys(words)))
+
+
+def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, ...]) -> EngineError:
+    text = "\n".join(words)
+    if FULL.search(text):
+        hint = f"The disk is full: `workbench prune`, `{dialect.name} system df`."
+    elif "secret" in text and "too big" in text:
+        hint = "A certificate bundle or configuration file is larger than a build takes: make it smaller."
+    elif NETWORK.search(text):
+        hint = "The build could not reach a server: check network, proxy and certificates of the engine."
+    else:
+        hint = "Correct what it names and run the same command again; `-v` shows the whole build."
+    where = f" at {step}" if step else ""
+    return EngineError(f"The build of {build.tag} failed{where}.", hint, detail=words[:KEPT])
+
+
+def find_program(dialect: Dialect) -> str:
+    """The engine's program that can build: Podman's, or the first `docker` on PATH with BuildKit."""
+    found = [shutil.which(dialect.name, path=folder) for folder in os.get_exec_path()]
+    programs = list({os.path.realpath(each): each for each in reversed(found) if each}.values())[::-1]
+    for program in programs:
+        if dialect.name == "podman" or _has_buildkit(program):
+            return program
+    if programs:
+        raise EngineError(
+            f"No `docker` here can build with BuildKit: {', '.join(programs)}.",
+            "Install its buildx plug-in: https://docs.docker.com/go/buildx/",
+        )
+    raise EngineError(
+        f"Images are built by the program `{dialect.name}`, which is not on PATH.",
+        f"Install it: {dialect.install}; or use an image as it is: --image NAME --as-is",
+    )
+
+
+def _has_buildkit(program: str) -> bool:
+    version = re.search(r"Docker version (\d+)\.", process.run((program, "--version"), timeout=10).out)
+    if not version:
+        return False
+    return int(version[1]) in BUILT_IN or process.run((program, "buildx", "version"), timeout=10).code == 0
+
+
+def write_context(build: ImageBuild) -> None:
+    """Have exactly `build.files` in the context folder (0700); files that are the same are left alone."""
+    root = Path(build.context)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root.chmod(0o700)
+    wanted = {root / name: content for name, content in build.files.items()}
+    _remove_strays(root, set(wanted))
+    for path, content in wanted.items():
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise EngineError(f"{path} is outside of the build's folder.", "Name files inside the project only.")
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
+        # Modes are part of what a COPY line caches by: not this user's umask.
+        path.chmod(0o644)
+
+
+def _remove_strays(root: Path, wanted: set[Path]) -> None:
+    folders = {parent for path in wanted for parent in path.parents}
+    for path in sorted(root.rglob("*"), reverse=True):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            if path not in folders:
+                path.rmdir()
+        elif path not in wanted or not stat.S_ISREG(mode):
+            path.unlink()

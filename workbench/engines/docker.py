@@ -1,0 +1,303 @@
+"""Docker and Podman: workbenches as containers, through the engine's API."""
+
+import getpass
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.engines import images, networks, report, streams, translate
+from workbench.engines import leftovers as leaving
+from workbench.engines.base import NameTaken
+from workbench.engines.dialect import DOCKER, PODMAN, Dialect
+from workbench.engines.failures import Absent, Ambiguous
+from workbench.engines.sockets import Address
+from workbench.errors import EngineError
+from workbench.labels import BUILD, NAME
+from workbench.model import (
+    Build,
+    ContainerRun,
+    Delivery,
+    EngineName,
+    Event,
+    ExecResult,
+    HostFacts,
+    ImageBuild,
+    ImageUse,
+    Leftover,
+    Running,
+    RunPlan,
+    Stats,
+)
+from workbench.plan.commands import DELIVER
+
+if TYPE_CHECKING:
+    pass
+
+SAMPLE = 0.2
+"""Seconds between the two samples that the CPU in use is measured from, where none was taken before."""
+Entry = Mapping[str, Any]
+
+
+class DockerEngine:
+    """Docker, or Podman through its Docker-compatible API. Connects at once; raises `NoEngineError`.
+
+    What answers decides: Docker's address may lead to a Podman, whose dialect is then spoken.
+    """
+
+    def __init__(self, dialect: Dialect, address: Address | str) -> None:
+        # Late: the SDK takes 0.15 s to import, and the local engine does without.
+        from workbench.engines.sdk import Client
+
+        self.address = Address(address, chosen=True) if isinstance(address, str) else address
+        self._client: Client = Client(dialect, self.address)
+        self.dialect = self._client.dialect = PODMAN if self._client.podman else DOCKER
+        self.name: EngineName = self.dialect.name
+        self._samples: dict[str, tuple[float, float]] = {}
+
+    @cached_property
+    def _info(self) -> Entry:
+        found: Entry = self._client.info()
+        return found
+
+    def facts(self) -> HostFacts:
+        """What the engine says of itself, and who we are here."""
+        info = self._info
+        system = {"win32": "windows"}.get(sys.platform, sys.platform)
+        limits = ("MemoryLimit", "CpuCfsQuota", "PidsLimit")
+        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        return HostFacts(
+            engine=self.name,
+            version=self._client.podman or info.get("ServerVersion", ""),
+            uid=os.getuid() if hasattr(os, "getuid") else 1000,
+            gid=os.getgid() if hasattr(os, "getgid") else 1000,
+            user=_user(),
+            api_version=self._client.api_version,
+            address=self.address.url,
+            os=system,
+            desktop=system != "linux" or info.get("OperatingSystem") == "Docker Desktop",
+            rootless=rootless,
+            isolated_bridge=self.dialect.isolated_bridge,
+            runtimes=tuple(sorted(info.get("Runtimes") or ())),
+            cgroup_limits=all(info.get(limit) for limit in limits)
+            and not (rootless and info.get("CgroupVersion") != "2"),
+        )
+
+    def present(self, build: Build) -> Mapping[str, str] | None:
+        """Inputs of the image for this build, or of the last one of its project."""
+        return images.present(self._client, _image(build))
+
+    def provide(self, build: Build) -> Iterator[Event]:
+        """Pull or build the image unless it is there, and have it under its tag."""
+        return images.provide(self._client, _image(build))
+
+    def start(self, run: RunPlan, delivery: Delivery) -> Running:
+        """Create network, volumes and container, start it, hand over the delivery. All or nothing."""
+        if not isinstance(run, ContainerRun):
+            raise EngineError(f"{self.dialect.title} runs containers only.", "Choose `--engine local`.")
+        body = translate.container(run, self.name)
+        network = [run.bridge.name] if run.bridge and networks.have_network(self._client, run.bridge) else []
+        volumes: list[str] = []
+        id = ""
+        try:
+            volumes = networks.have_volumes(self._client, run)
+            id = self._create(run, body)
+            self._begin(id, run)
+            self._deliver(id, run.deliver, delivery)
+            return report.inspected(self._client.inspect_container(id), self.dialect)
+        except BaseException:
+            if id:
+                self._discard(id)
+            networks.remove_volumes(self._client, volumes)
+            networks.remove_unused(self._client, network)
+            raise
+
+    def _create(self, run: ContainerRun, body: translate.Body) -> str:
+        for _ in range(2):
+            try:
+                return self._client.create(body, run.name)
+            except NameTaken:
+                self._clear_name(run.name)
+        raise NameTaken(f"The name {run.name} was taken just now.", "See `workbench ps`, and run the command again.")
+
+    def _clear_name(self, name: str) -> None:
+        """Remove a workbench that was never started, of a launcher that was killed; leave all else alone."""
+        try:
+            found = self._client.inspect_container(name)
+        except Absent:
+            return
+        program = self.dialect.name
+        if not report.is_workbench(found["Config"]["Labels"]):
+            hint = f"Rename or remove it: {program} rename {name} NEW-NAME"
+            raise NameTaken(f"A container named {name} is there already, and it is not a workbench.", hint)
+        state = report.inspected(found, self.dialect).state
+        if state != "created":
+            raise NameTaken(f"The workbench {name} is there already ({state}).", "See `workbench ps`.")
+        self._discard(found["Id"])
+
+    def _begin(self, id: str, run: ContainerRun) -> None:
+        """Start; again when the network went, or was made twice, between our look and the start."""
+        for _ in range(4):
+            try:
+                self._client.start(id)
+                return
+            except (Absent, Ambiguous):
+                if run.bridge is None:
+                    raise
+                networks.have_network(self._client, run.bridge)
+                time.sleep(0.1)
+        self._client.start(id)
+
+    def _deliver(self, id: str, command: tuple[str, ...], delivery: Delivery) -> None:
+        if not command:
+            return
+        content: dict[str, object] = {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)}
+        try:
+            streams.deliver(self._client, id, command, content)
+        except EngineError as error:
+            if report.inspected(self._client.inspect_container(id), self.dialect).state == "running":
+                raise
+            last = tuple(line for line in self.logs(id, tail=20) if line.strip())[-6:]
+            raise EngineError("The container ended at once.", "These are its last lines.", detail=last) from error
+
+    def _discard(self, id: str) -> None:
+        with suppress(Absent):
+            self._client.remove_container(id, force=True)
+
+    def resume(self, id: str, delivery: Delivery) -> Running:
+        """Start a stopped container again and hand over the delivery; stopped again when that fails."""
+        labels = self._ours(id)["Config"]["Labels"]
+        self._client.start(id)
+        try:
+            self._deliver(id, tuple(json.loads(labels.get(DELIVER, "[]"))), delivery)
+        except BaseException:
+            self._client.stop(id)
+            raise
+        return report.inspected(self._client.inspect_container(id), self.dialect)
+
+    def find(self, labels: Mapping[str, str]) -> list[Running]:
+        """One list call; where a name was asked for, a look at each as well (exit code, memory, start)."""
+        wanted = [NAME, *(f"{key}={value}" for key, value in labels.items())]
+        entries = self._client.containers(all=True, filters={"label": wanted})
+        ours = [entry for entry in entries if report.is_workbench(entry["Labels"])]
+        if NAME not in labels:
+            return [report.listed(entry, self.dialect) for entry in ours]
+        found = []
+        for entry in ours:
+            # Gone since the list was made: then it is not found.
+            with suppress(Absent):
+                found.append(report.inspected(self._client.inspect_container(entry["Id"]), self.dialect))
+        return found
+
+    def stop(self, id: str) -> None:
+        """SIGTERM, SIGKILL after the container's own `StopTimeout`."""
+        self._ours(id)
+        self._client.stop(id)
+
+    def remove(self, id: str, *, volumes: bool = False) -> None:
+        """Remove a stopped container and its network if unused; with `volumes` its labelled volumes."""
+        found = self._ours(id)
+        used = list(found["NetworkSettings"]["Networks"] or ())
+        mounted = [mount["Name"] for mount in found["Mounts"] if mount["Type"] == "volume"]
+        self._client.remove_container(found["Id"])
+        networks.remove_unused(self._client, used)
+        if volumes:
+            networks.remove_volumes(self._client, mounted)
+
+    def _ours(self, id: str) -> Entry:
+        """Inspect a workbench; refuse what is not one."""
+        found: Entry = self._client.inspect_container(id)
+        if not report.is_workbench(found["Config"]["Labels"]):
+            raise EngineError(f"The container {id} is not a workbench.", "See `workbench ps`.")
+        return found
+
+    def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """Both output streams in the order of their coming."""
+        wanted: int | Literal["all"] = "all" if tail is None else tail
+        stream = self._client.logs(id, stream=True, follow=follow, tail=wanted)
+        try:
+            yield from streams.lines(self._client.guarded(stream))
+        finally:
+            stream.close()
+
+    def stats(self, id: str) -> Stats:
+        """A sample; its CPU is measured since the last one, or over 0.2 s where that was never or long ago."""
+        before = self._samples.get(id)
+        if before is None or time.time() - before[0] > 60:
+            before = report.cpu_time(self._sample(id))
+            time.sleep(SAMPLE)
+        sample = self._sample(id)
+        self._samples[id] = report.cpu_time(sample)
+        return report.stats(before, sample, int(self._info.get("MemTotal") or 0))
+
+    def _sample(self, id: str) -> Entry:
+        sample: Entry = self._client.stats(id, stream=False, one_shot=True)
+        if not (sample.get("pids_stats") or {}).get("current"):
+            raise EngineError(f"The workbench {id[:12]} is not running.", "See `workbench ps`.")
+        return sample
+
+    def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
+        """Run a command as the container's user in its working folder."""
+        return streams.execute(self._client, id, argv, stdin)
+
+    def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """`docker exec` by the engine's own program."""
+        options = ("-it",) if tty else ("-i",)
+        words = (self.dialect.name, *self.dialect.remote, self.address.url, "exec", *options, id, *argv)
+        return words, {key: value for key, value in self.address.environment.items() if key != "DOCKER_HOST"}
+
+    def leftovers(self) -> list[Leftover]:
+        """Stopped workbenches, images of the past, networks and volumes that nothing needs, with their sizes."""
+        client = self._client
+        ours = {"label": [BUILD]}
+        held = leaving.Holdings(
+            containers=client.containers(all=True),
+            images=client.images(filters=ours),
+            networks=[network for network in client.networks() if report.is_ours(network["Labels"])],
+            volumes=[volume for volume in client.volumes()["Volumes"] or () if report.is_ours(volume["Labels"])],
+            sizes=leaving.sizes(client.df()),
+        )
+        return leaving.leftovers(held)
+
+    def delete(self, leftover: Leftover) -> None:
+        """Remove one; refuses what does not carry our labels."""
+        if leftover.kind == "container":
+            self.remove(leftover.id)
+        elif leftover.kind == "image":
+            labels = self._client.image(leftover.id)["Config"]["Labels"]
+            self._need(BUILD in (labels or ()), leftover)
+            self._client.remove_image(leftover.id, force=True)
+        elif leftover.kind == "network":
+            self._need(report.is_ours(self._client.inspect_network(leftover.id)["Labels"]), leftover)
+            self._client.remove_network(leftover.id)
+        elif leftover.kind == "volume":
+            self._need(report.is_ours(self._client.inspect_volume(leftover.id)["Labels"]), leftover)
+            self._client.remove_volume(leftover.id)
+        else:
+            raise EngineError(f"{self.dialect.title} has no {leftover.kind} to remove.", "Choose `--engine local`.")
+
+    def _need(self, ours: bool, leftover: Leftover) -> None:
+        if not ours:
+            raise EngineError(f"The {leftover.kind} {leftover.name} carries no label of ours.", "Leave it.")
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+
+def _image(build: Build) -> ImageBuild | ImageUse:
+    if isinstance(build, ImageBuild | ImageUse):
+        return build
+    raise EngineError("A container engine needs an image, not a virtual environment.", "Choose `--engine local`.")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A user id without a name, as many clusters have.
+        return str(os.getuid()) if hasattr(os, "getuid") else "user"

@@ -1,0 +1,98 @@
+"""What of ours on a container engine no workbench needs any more. Pure: lists from the engine in, leftovers out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.engines.report import STATES, is_ours, is_workbench
+from workbench.labels import BUILD, NAME, PROJECT
+from workbench.model import Leftover
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything that an engine listed, all containers included. `sizes`: bytes by id (without `sha256:`) or name."""
+
+    containers: list[Entry]
+    images: list[Entry]
+    networks: list[Entry]
+    volumes: list[Entry]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def size(self, id: str) -> int | None:
+        """Bytes that removing it gives back, None when not known."""
+        return self.sizes.get(id.removeprefix("sha256:"))
+
+
+def sizes(usage: Entry) -> dict[str, int]:
+    """Sizes from the engine's own account: what a container wrote, an image's own layers, a volume."""
+    found = {entry["Id"]: entry.get("SizeRw") or 0 for entry in usage.get("Containers") or ()}
+    for image in usage.get("Images") or ():
+        shared = max(image.get("SharedSize") or 0, 0)
+        found[image["Id"].removeprefix("sha256:")] = max(image["Size"] - shared, 0)
+    for volume in usage.get("Volumes") or ():
+        size = (volume.get("UsageData") or {}).get("Size", -1)
+        if size >= 0:
+            found[volume["Name"]] = size
+    return found
+
+
+def leftovers(held: Holdings) -> list[Leftover]:
+    """Stopped workbenches, images of the past, networks and volumes whose workbench is gone."""
+    return [*_containers(held), *_images(held), *_networks(held), *_volumes(held)]
+
+
+def _containers(held: Holdings) -> Iterable[Leftover]:
+    for entry in held.containers:
+        labels = entry["Labels"]
+        state = STATES.get(entry["State"], "dead")
+        if is_workbench(labels) and state != "running":
+            name = entry["Names"][0].lstrip("/")
+            project = labels.get(PROJECT, "")
+            yield Leftover("container", entry["Id"], name, project, state, held.size(entry["Id"]))
+
+
+def _images(held: Holdings) -> Iterable[Leftover]:
+    used = {_plain(entry["ImageID"]) for entry in held.containers}
+    ours = [image for image in held.images if BUILD in (image.get("Labels") or ())]
+    newest: dict[str, Entry] = {}
+    for image in sorted(ours, key=lambda each: each["Created"]):
+        newest[image["Labels"].get(PROJECT, "")] = image
+    for image in ours:
+        project = image["Labels"].get(PROJECT, "")
+        tags = [tag.removeprefix("localhost/") for tag in image.get("RepoTags") or () if "<none>" not in tag]
+        gone = not _is_there(project)
+        current = bool(tags) or newest[project] is image
+        if _plain(image["Id"]) not in used and (gone or not current):
+            why = "project is gone" if gone else "replaced by a newer one"
+            name = tags[0] if tags else _plain(image["Id"])[:12]
+            yield Leftover("image", image["Id"], name, project, why, held.size(image["Id"]))
+
+
+def _networks(held: Holdings) -> Iterable[Leftover]:
+    used = {name for entry in held.containers for name in (entry.get("NetworkSettings") or {}).get("Networks") or ()}
+    for network in held.networks:
+        if is_ours(network["Labels"]) and network["Name"] not in used:
+            project = network["Labels"].get(PROJECT, "")
+            yield Leftover("network", network["Id"], network["Name"], project, "no workbench uses it", 0)
+
+
+def _volumes(held: Holdings) -> Iterable[Leftover]:
+    alive = {entry["Labels"][NAME] for entry in held.containers if is_workbench(entry["Labels"])}
+    mounted = {mount.get("Name") for entry in held.containers for mount in entry.get("Mounts") or ()}
+    for volume in held.volumes:
+        labels = volume["Labels"] or {}
+        if is_ours(labels) and labels.get(NAME) not in alive and volume["Name"] not in mounted:
+            name, project = volume["Name"], labels.get(PROJECT, "")
+            yield Leftover("volume", name, name, project, "its workbench is gone", held.size(name))
+
+
+def _plain(id: str) -> str:
+    return id.removeprefix("sha256:")
+
+
+def _is_there(project: str) -> bool:
+    return bool(project) and Path(project).is_dir()

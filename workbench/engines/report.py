@@ -1,0 +1,120 @@
+"""What the engine's API answers -> our values. Pure."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from workbench.engines.dialect import Dialect
+from workbench.labels import DEVICE, LABEL, NAME, OWNER, PLAN, PORT, PROJECT
+from workbench.model import Running, RunState, Stats
+
+Entry = Mapping[str, Any]
+
+STATES: Mapping[str, RunState] = {
+    "created": "created",
+    "initialized": "created",
+    "configured": "created",
+    "running": "running",
+    "paused": "running",
+    "restarting": "running",
+    "stopping": "running",
+    "exited": "stopped",
+    "stopped": "stopped",
+}
+HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
+EXITED = re.compile(r"Exited \((\d+)\)")
+
+
+def is_ours(labels: Mapping[str, str] | None) -> bool:
+    """Whether a network, a volume or an image carries our labels."""
+    return any(key.startswith(LABEL) for key in labels or ())
+
+
+def is_workbench(labels: Mapping[str, str] | None) -> bool:
+    """Whether a container is a workbench. Somebody's own container of our image has the image's labels only."""
+    return NAME in (labels or ()) and bool({PLAN, PORT} & set(labels or ()))
+
+
+def listed(entry: Entry, dialect: Dialect) -> Running:
+    """A workbench as it is in the list of containers: no start time, nothing about memory."""
+    status = entry.get("Status") or ""
+    health, exited = HEALTH.search(status), EXITED.search(status)
+    return _running(
+        entry["Labels"],
+        dialect,
+        id=entry["Id"],
+        container=entry["Names"][0].lstrip("/"),
+        state=STATES.get(entry["State"], "dead"),
+        image=entry["Image"].removeprefix("localhost/"),
+        health=health[1] if health else "",
+        exit_code=int(exited[1]) if exited else None,
+    )
+
+
+def inspected(entry: Entry, dialect: Dialect) -> Running:
+    """A workbench with everything that is known of it."""
+    state = entry["State"]
+    kind = STATES.get(state["Status"], "dead")
+    health = (state.get("Health") or state.get("Healthcheck") or {}).get("Status") or ""
+    return _running(
+        entry["Config"]["Labels"],
+        dialect,
+        id=entry["Id"],
+        container=entry["Name"].lstrip("/"),
+        state=kind,
+        image=entry["Config"]["Image"].removeprefix("localhost/"),
+        health=health if kind == "running" and health != "none" else "",
+        started=_seconds(state["StartedAt"]),
+        exit_code=state["ExitCode"] if kind in ("stopped", "dead") else None,
+        out_of_memory=bool(state["OOMKilled"]),
+    )
+
+
+def _running(labels: Mapping[str, str], dialect: Dialect, **known: Any) -> Running:
+    return Running(
+        name=labels[NAME],
+        project=labels.get(PROJECT, ""),
+        engine=dialect.name,
+        port=int(labels.get(PORT) or 0),
+        plan=labels.get(PLAN, ""),
+        device=labels.get(DEVICE, "cpu"),
+        owner=labels.get(OWNER, ""),
+        labels=dict(labels),
+        **known,
+    )
+
+
+def _seconds(moment: str) -> float | None:
+    """An RFC 3339 time with any number of decimals, in seconds since 1970; None for the year 1."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", moment)
+    if not match or match[1].startswith("0001"):
+        return None
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
+
+
+def cpu_time(sample: Entry) -> tuple[float, float]:
+    """`(moment, core seconds used so far)` of a statistics sample."""
+    return _seconds(sample["read"]) or 0.0, sample["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+
+
+def stats(before: tuple[float, float], sample: Entry, host_memory: int) -> Stats:
+    """One sample as values; the CPU in use is measured from `before` to it. Page cache is not counted as memory."""
+    moment, used = cpu_time(sample)
+    memory = sample["memory_stats"]
+    detail = memory.get("stats") or {}
+    cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+    limit = memory.get("limit") or 0
+    networks = (sample.get("networks") or {}).values()
+    disk = (sample.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ()
+    return Stats(
+        cpu=max(0.0, (used - before[1]) / (moment - before[0])) if moment > before[0] else 0.0,
+        memory=max(0, memory.get("usage", 0) - cache),
+        memory_limit=limit if 0 < limit < host_memory else None,
+        pids=(sample.get("pids_stats") or {}).get("current", 0),
+        net_in=sum(each["rx_bytes"] for each in networks),
+        net_out=sum(each["tx_bytes"] for each in networks),
+        disk_read=sum(each["value"] for each in disk if each["op"].lower() == "read"),
+        disk_written=sum(each["value"] for each in disk if each["op"].lower() == "write"),
+    )
