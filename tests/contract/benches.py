@@ -177,7 +177,8 @@ class ImageBench(Bench):
             base=self.base,
             files={path.name: path.read_bytes() for path in TINY.iterdir() if path.is_file()},
             context=str(self.folder / "context"),
-            args={"BASE_IMAGE": self.base, "CONTENT": content},
+            # The key keeps the cache of other tests out of it.
+            args={"BASE_IMAGE": self.base, "CONTENT": content, "KEY": self.key},
             labels={
                 BUILD: content,
                 INPUTS: f'{{"requirements.txt": "{content}"}}',

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.benches import DELIVERY, SECRET, TOKEN, Bench, with_labels
 from workbench import process, ready
-from workbench.engines.base import PROJECT, Engine, PortTaken
+from workbench.engines.base import NAME, PROJECT, Engine, NameTaken, PortTaken
 from workbench.errors import EngineError, WorkbenchError
 from workbench.model import Build, Delivery, Running, RunPlan
 
@@ -30,7 +30,8 @@ def wait_for(bench: Bench, running: Running, token: str = TOKEN) -> None:
 
 
 def now(bench: Bench, running: Running) -> Running:
-    return next(each for each in bench.engine.find({PROJECT: bench.project}) if each.id == running.id)
+    """The workbench as it is; asked for by name, engines look closely."""
+    return next(each for each in bench.engine.find({NAME: running.name}) if each.id == running.id)
 
 
 def status(port: int, token: str) -> int:
@@ -62,9 +63,8 @@ def test_facts_name_the_engine(engine: Engine) -> None:
 def test_a_started_workbench_is_found_with_what_its_run_said(bench: Bench, engine: Engine) -> None:
     run = bench.run()
     running = started(bench, run)
-    found = engine.find({PROJECT: bench.project})
-    assert [each.id for each in found] == [running.id]
-    (found_one,) = found
+    assert [each.id for each in engine.find({PROJECT: bench.project})] == [running.id]
+    found_one = now(bench, running)
     assert found_one.state == "running"
     assert found_one.port == run.port
     assert found_one.name == f"one-{bench.key}"
@@ -87,7 +87,7 @@ def test_a_taken_name_is_an_error_and_changes_nothing(bench: Bench, engine: Engi
     run = bench.run()
     running = started(bench, run)
     before = bench.traces()
-    assert "PortTaken" not in type(refused(lambda: engine.start(bench.run(), DELIVERY))).__name__
+    assert isinstance(refused(lambda: engine.start(bench.run(), DELIVERY)), NameTaken)
     assert bench.traces() == before
     assert status(running.port, TOKEN) == 200
 
@@ -297,16 +297,16 @@ def test_a_stopped_workbench_is_a_leftover_and_can_be_deleted(bench: Bench, engi
 
 def test_leftovers_spare_the_environment_in_use(bench: Bench, engine: Engine) -> None:
     one, two = bench.build("one"), bench.build("two")
-    provide(engine, one)
-    provide(engine, two)
-    running = started(bench, bench.run(build=two))
+    for build in (one, two, one):
+        provide(engine, build)
+    running = started(bench, bench.run(build=one))
     mine = [each for each in engine.leftovers() if each.project == bench.project]
     assert [each.kind for each in mine] == (
         ["environment" if engine.name == "local" else "image"] * bench.old_environments
     )
     for each in mine:
         engine.delete(each)
-    assert engine.present(two) == build_inputs(two)
+    assert engine.present(one) == build_inputs(one)
     assert [each for each in engine.leftovers() if each.project == bench.project] == []
     assert status(running.port, TOKEN) == 200
 

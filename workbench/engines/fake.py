@@ -9,6 +9,7 @@ from threading import RLock
 
 from workbench import process
 from workbench.engines import fake_memory as memory
+from workbench.engines.base import NameTaken
 from workbench.engines.fake_memory import Bench, Memory
 from workbench.engines.fake_server import FakeServer
 from workbench.engines.ports import need_free
@@ -100,7 +101,7 @@ class FakeEngine:
         self._called("start", run)
         with self._state() as state:
             if run.name in state.benches:
-                raise EngineError(f"The name {run.name} is taken.", f"`workbench rm {run.name}` removes it.")
+                raise NameTaken(f"The name {run.name} is taken.", f"`workbench rm {run.name}` removes it.")
             bench = memory.bench(run)
             self._begin(state, bench, delivery)
             state.benches[run.name] = bench

@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.engines.base import NameTaken
 from workbench.errors import EngineError
 from workbench.model import LocalRun
 
@@ -47,13 +48,13 @@ class Records:
         return record
 
     def create(self, record: Record) -> None:
-        """Keep a new record; an EngineError when the name is taken, even by one created at the same moment."""
+        """Keep a new record; NameTaken when the name is taken, even by one created at the same moment."""
         temporary = self._temporary(record)
         try:
             # A hard link refuses to replace, and makes the whole content appear at once.
             self.path(record.run.name).hardlink_to(temporary)
         except FileExistsError:
-            raise EngineError(
+            raise NameTaken(
                 f"A workbench named {record.run.name} exists already.",
                 "`workbench ps` lists it, `workbench rm` removes it.",
             ) from None
