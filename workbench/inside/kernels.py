@@ -9,12 +9,19 @@ from typing import Any
 
 from workbench.inside.place import Place
 
-SHIPPED = Path(sys.prefix) / "share" / "workbench" / "kernels"
+_PACKAGE = Path(__file__).resolve().parents[1]
+SHIPPED = (
+    Path(sys.prefix, "share", "workbench", "kernels"),
+    _PACKAGE / "share" / "kernels",
+    _PACKAGE.parent / "kernels",
+)
+"""Where the templates lie: in the image, in the wheel, in a checkout."""
 
 
 def templates() -> Path:
-    """The folder of kernelspec templates: `WORKBENCH_KERNELS`, or that of the server's environment."""
-    return Path(os.environ.get("WORKBENCH_KERNELS") or SHIPPED)
+    """The folder of kernelspec templates: `WORKBENCH_KERNELS`, or the one of this installation."""
+    told = os.environ.get("WORKBENCH_KERNELS")
+    return Path(told) if told else next((folder for folder in SHIPPED if folder.is_dir()), SHIPPED[-1])
 
 
 def write_kernelspecs(place: Place, source: Path) -> Path:
