@@ -89,6 +89,7 @@ def engine(name: str) -> Engine:
     if name == "local":
         return Engine("local", {"WORKBENCH_ENGINE": "local", "DOCKER_HOST": "unix:///nowhere/docker.sock"})
     host = require(name)
-    if name == "docker":
-        return Engine("docker", {"WORKBENCH_ENGINE": "docker", "DOCKER_HOST": host}, host)
-    return Engine("podman", {"WORKBENCH_ENGINE": "podman", "CONTAINER_HOST": host}, host)
+    variable = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}[name]
+    # No registry can be reached, so a project that names no Python gets the base image that there is.
+    env = {"WORKBENCH_ENGINE": name, variable: host, "WORKBENCH_BASE_IMAGE": require("base-image")}
+    return Engine(name, env, host)

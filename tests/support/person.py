@@ -20,6 +20,7 @@ from support.engines import Container, Engine
 from support.kernel import Jupyter
 from support.require import tool
 
+Environment = Mapping[str, str | None]
 EXAMPLES = Path(__file__).parents[1] / "projects"
 
 
@@ -112,12 +113,12 @@ class Person:
         path.write_text(text)
         self.give(path)
 
-    def run(self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
+    def run(self, *argv: str | Path, cwd: Path | None = None, env: Environment | None = None) -> Result:
         """Type a command (`run-notebook`, `workbench` or any other) and wait for its end."""
         return self.wait(self.start(*argv, cwd=cwd, env=env))
 
     def start(
-        self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self, *argv: str | Path, cwd: Path | None = None, env: Environment | None = None
     ) -> "subprocess.Popen[str]":
         """Type a command and leave it running; it is ended with the test at the latest."""
         program = tool(str(argv[0])) if argv[0] in ("run-notebook", "workbench") else argv[0]
@@ -146,8 +147,8 @@ class Person:
             raise AssertionError(f"not finished within {timeout} s: {child.args!r}\n{out}\n{err}") from None
         return Result(child.returncode, out, err, time.monotonic() - began, self.home)
 
-    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """What this person's shell would hold: nothing of the tests' own settings."""
+    def environment(self, extra: Environment) -> dict[str, str]:
+        """What this person's shell would hold: nothing of the tests' own settings; None in `extra` takes away."""
         hidden = ("WORKBENCH_", "XDG_", "PYTEST", "PIP_CACHE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         runtime = self.folder / "run"
@@ -158,9 +159,10 @@ class Person:
         if self.name:
             own["UV_CACHE_DIR"] = os.environ["WORKBENCH_TEST_USER_UV_CACHE"]
         path = {"PATH": f"{tool('workbench').parent}{os.pathsep}{kept.get('PATH', os.defpath)}"}
-        return {**kept, **path, **own, **self.engine.env, **extra}
+        wanted = {**kept, **path, **own, **self.engine.env, **extra}
+        return {name: value for name, value in wanted.items() if value is not None}
 
-    def launch(self, project: Path, *options: str, env: Mapping[str, str] | None = None) -> Workbench:
+    def launch(self, project: Path, *options: str, env: Environment | None = None) -> Workbench:
         """`run-notebook -d --json` in a project; fails the test when that fails."""
         return workbench(self.run("run-notebook", "-d", "--json", *options, cwd=project, env=env).ok().json())
 

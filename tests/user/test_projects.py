@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.person import EXAMPLES, MakePerson
+from support.person import EXAMPLES, Environment, MakePerson
 
 EVERYWHERE = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 CONTAINER_ONLY = {"own-dockerfile"}
@@ -45,7 +45,9 @@ def test_verifies(engine: str, example: str, somebody: MakePerson) -> None:
     project = me.project(example)
     before = files(project)
 
-    started = me.launch(project)
+    # These name their Python, and so their base image.
+    pinned: Environment = {"WORKBENCH_BASE_IMAGE": None} if example in ("hatchling-src", "uv-lock") else {}
+    started = me.launch(project, env=pinned)
 
     patterns = ["verify.*"] if engine == "local" else ["verify.*", "verify-container.*"]
     scripts = [path for pattern in patterns for path in sorted(EXAMPLES.joinpath(example).glob(pattern))]
