@@ -24,26 +24,28 @@ if TYPE_CHECKING:
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 SYSTEM_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
+    "ssl/certs/ca-certificates.crt",
+    "pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "pki/tls/certs/ca-bundle.crt",
+    "ssl/ca-bundle.pem",
+    "ssl/cert.pem",
 )
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "cert")
 
 
-def survey(environ: Mapping[str, str], home: Path) -> Network:
-    """This machine's network settings. Reads files, connects to nothing. Raises ConfigError for a broken pip.conf."""
-    pip = read_pip(pip_files(environ, home))
-    uv_toml = _first_file(uv_files(environ, home))
+def survey(environ: Mapping[str, str], home: Path, *, etc: Path = Path("/etc")) -> Network:
+    """This machine's network settings; `etc` holds those of the whole system. Reads files, connects to nothing.
+
+    Raises ConfigError for a broken pip.conf or uv.toml.
+    """
+    pip = read_pip(pip_files(environ, home, etc))
+    uv_toml = _first_file(uv_files(environ, home, etc))
     env = proxies(environ) | indexes(environ, pip, uv_configured=uv_toml is not None and _names_index(uv_toml))
     credentials = _netrc(environ, home)
     env = {name: _with_credentials(value, credentials) if "INDEX" in name else value for name, value in env.items()}
-    bundle = _first_file(
-        [*(Path(environ[name]) for name in BUNDLE_VARIABLES if environ.get(name))]
-        + [Path(path) for path in (pip.get("cert", ""), *SYSTEM_BUNDLES) if path]
-    )
+    bundles = [Path(environ[name]) for name in BUNDLE_VARIABLES if environ.get(name)]
+    bundles += [Path(pip["cert"])] if "cert" in pip else []
+    bundle = _first_file([*bundles, *(etc / name for name in SYSTEM_BUNDLES)])
     files = {"ca.pem": bundle, "uv.toml": uv_toml}
     return Network(env=env, files={name: str(path) for name, path in files.items() if path})
 
@@ -94,14 +96,14 @@ def notices(network: Network) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def pip_files(environ: Mapping[str, str], home: Path) -> list[Path]:
+def pip_files(environ: Mapping[str, str], home: Path, etc: Path) -> list[Path]:
     """pip's configuration files in the order in which pip reads them, later ones over earlier ones."""
     if environ.get("PIP_CONFIG_FILE") == os.devnull:
         return []
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    site = environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+    site = environ.get("XDG_CONFIG_DIRS") or str(etc / "xdg")
     found = [Path(folder, "pip", "pip.conf") for folder in reversed(site.split(os.pathsep))]
-    found += [Path("/etc/pip.conf"), home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
+    found += [etc / "pip.conf", home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
     if sys.platform == "darwin":
         found.append(home / "Library" / "Application Support" / "pip" / "pip.conf")
     if prefix := environ.get("VIRTUAL_ENV"):
@@ -111,11 +113,11 @@ def pip_files(environ: Mapping[str, str], home: Path) -> list[Path]:
     return found
 
 
-def uv_files(environ: Mapping[str, str], home: Path) -> list[Path]:
+def uv_files(environ: Mapping[str, str], home: Path, etc: Path) -> list[Path]:
     """Places of `uv.toml`, the one that uv would prefer first."""
     explicit = environ.get("UV_CONFIG_FILE")
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return [*([Path(explicit)] if explicit else []), config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    return [*([Path(explicit)] if explicit else []), config / "uv" / "uv.toml", etc / "uv" / "uv.toml"]
 
 
 def read_pip(files: Iterable[Path]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Required, TypedDict, get_args, is_typeddict
+from types import UnionType
+from typing import Any, Literal, Required, TypedDict, get_args, get_origin, is_typeddict
 
 from workbench import values
 from workbench.model import Device
@@ -86,14 +87,14 @@ class Option:
                 str(error).replace("Expected", "expected").replace(" - at `$", " - at `" + self.name)
             ) from None
         for key, known in _strangers(value, self.type):
-            raise ValueError(f"{key!r} is not known here.{nearest(key, known)}")
+            raise ValueError(f"{key!r} is not known here. {nearest(key, known)}")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
-    """A sentence (with a space before it) that names the known key which is meant, or all of them."""
+    """A sentence that names the known key which is meant, or all of them."""
     known = sorted(known)
     near = difflib.get_close_matches(key.replace("_", "-").lower(), known, 1)
-    return f" Did you mean `{near[0]}`?" if near else f" Known are: {', '.join(known)}."
+    return f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(known)}."
 
 
 _SIZE = {"pattern": r"^\d+(\.\d+)?\s*[bBkKmMgGtT]?([iI]?[bB])?$", "examples": ["512m", "4g"]}
@@ -171,9 +172,9 @@ def _strangers(value: object, kind: Any) -> Iterator[tuple[str, Iterable[str]]]:
                 yield from _strangers(each, kind.__annotations__[key])
             else:
                 yield key, tuple(kind.__annotations__)
-    elif isinstance(value, dict | list):
+    elif get_origin(kind) is UnionType:
+        for part in get_args(kind):
+            yield from _strangers(value, part)
+    elif isinstance(value, dict | list) and (parts := get_args(kind)):
         for each in value.values() if isinstance(value, dict) else value:
-            for part in get_args(kind):
-                yield from _strangers(each, part)
-    else:
-        return
+            yield from _strangers(each, parts[-1])

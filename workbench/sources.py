@@ -101,7 +101,7 @@ def command_line(flags: Mapping[str, object], place: Place) -> list[Given]:
         name = field.replace("_", "-")
         origin = Origin("flag", "--mount" if name == "mounts" else f"--{name}")
         if name not in BY_NAME or not BY_NAME[name].used:
-            raise ConfigError(f"{origin} is not an option.{nearest(name, BY_NAME)}")
+            raise ConfigError(f"{origin} is not an option.", nearest(name, BY_NAME))
         if value is None:
             continue
         if name == "env" and isinstance(value, list | tuple):
@@ -163,7 +163,7 @@ def _from_table(file: DependencyFile, path: tuple[str, ...], value: object, plac
     option = BY_NAME.get(path[-1])
     if option is None or not option.file:
         known = [option.name for option in OPTIONS if option.file]
-        raise ConfigError(f"{where}: `{path[-1]}` is not a setting.", nearest(path[-1], known).strip())
+        raise ConfigError(f"{where}: `{path[-1]}` is not a setting.", nearest(path[-1], known))
     try:
         option.check(value)
     except ValueError as error:

@@ -1,0 +1,69 @@
+"""What a project asks of this machine."""
+
+import pytest
+
+from workbench.model import Device, Mount, Origin, Settings
+from workbench.plan.trust import asks, digest
+
+FILE, CFG = Origin("file", "pyproject.toml:3"), Origin("dockerutils.cfg", "docker/dockerutils.cfg:2")
+FLAG, VARIABLE = Origin("flag", "--mount"), Origin("environment", "WORKBENCH_MOUNTS")
+
+CASES: list[tuple[str, Settings, str | None]] = [
+    ("privileged", Settings(privileged=True), "Run privileged"),
+    ("host-network", Settings(host_network=True), "Use this machine's network"),
+    ("engine", Settings(engine="local"), "Run without a container"),
+    ("engine", Settings(engine="podman"), None),
+    ("device", Settings(device=Device("gpu")), None),
+    ("image", Settings(image="x", port=80, env={"A": "b"}), None),
+    ("cap-add.SYS_ADMIN", Settings(cap_add=("SYS_ADMIN",)), "Add the Linux capability SYS_ADMIN."),
+    ("devices./dev/fuse", Settings(devices=("/dev/fuse",)), "Open the device /dev/fuse."),
+    ("mounts./x", Settings(mounts=(Mount("/etc", "/x"),)), "Read and write the folder or file /etc (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("/etc", "/x", read_only=True),)), "Read the folder or file /etc (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("/work/p/data", "/x"),)), None),
+    ("mounts./x", Settings(mounts=(Mount("/work/p", "/x"),)), None),
+    ("mounts./x", Settings(mounts=(Mount("/work/p2", "/x"),)), "Read and write the folder or file /work/p2 (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("/work", "/x"),)), "Read and write the folder or file /work (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("v", "/x", "volume"),)), "Read and write the volume v (as /x)."),
+    ("pass-env.A", Settings(pass_env={"A": "1"}), "See the value of your environment variable A."),
+]
+
+
+def with_origin(settings: Settings, name: str, *origins: Origin) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, origins={name: origins[0]})
+
+
+@pytest.mark.parametrize(("name", "settings", "sentence"), CASES)
+def test_what_files_ask(name: str, settings: Settings, sentence: str | None) -> None:
+    for origin in (FILE, CFG):
+        found = asks(with_origin(settings, name, origin), "/work/p")
+        assert len(found) == (0 if sentence is None else 1)
+        assert sentence is None or found[0].startswith(sentence)
+
+
+@pytest.mark.parametrize(("name", "settings", "sentence"), CASES)
+def test_what_the_user_gives_is_not_asked(name: str, settings: Settings, sentence: str | None) -> None:
+    for origin in (FLAG, VARIABLE):
+        assert asks(with_origin(settings, name, origin), "/work/p") == ()
+
+
+def test_an_item_without_an_origin_is_asked() -> None:
+    assert asks(Settings(privileged=True), "/work/p") != ()
+
+
+def test_a_variable_made_of_others_names_them() -> None:
+    origins = {"pass-env.A": CFG, "pass-env.A.AWS_SECRET_ACCESS_KEY": CFG}
+    found = asks(Settings(pass_env={"A": "s3"}, origins=origins), "/work/p")
+    assert found == ("See the value of your environment variable AWS_SECRET_ACCESS_KEY (in A).",)
+    assert "s3" not in str(found)
+
+
+def test_the_digest_follows_what_is_asked_and_nothing_else() -> None:
+    def of(origin: Origin, *mounts: Mount) -> str:
+        return digest(asks(Settings(mounts=mounts, origins={f"mounts.{m.target}": origin for m in mounts}), "/p"))
+
+    one, other = Mount("/etc", "/a"), Mount("/usr", "/b")
+    assert of(FILE, one) == of(Origin("file", "pyproject.toml:99"), one)
+    assert of(FILE, one, other) == of(FILE, other, one)
+    assert len({of(FILE, one), of(FILE, other), of(FILE, one, other), of(FLAG, one)}) == 4
