@@ -118,6 +118,16 @@ volumes=-v /a:/a
         ("[a]\nenvironment = -e 'A", "docker/dockerutils.cfg:2: a quote is not closed"),
         ("[a]\nenvironment = -e A=$GONE", "docker/dockerutils.cfg:2: $GONE is not set."),
         ("[a]\nvolumes = -v {hme}/x:/x", "docker/dockerutils.cfg:2: {hme} stands for nothing."),
+        ("[a]\nvolumes = -v /x:/y$DATA", "docker/dockerutils.cfg:2: /x:/y$DATA: a variable of your environment cannot"),
+        (
+            "[a]\nvolumes = --mount type=bind,src=/,dst=${KEY}",
+            "docker/dockerutils.cfg:2: type=bind,src=/,dst=${KEY}: a var",
+        ),
+        ("[a]\nargs = --cpus $KEY", "docker/dockerutils.cfg:2: $KEY: a variable of your environment cannot"),
+        (
+            "[a]\ngpu = -e NVIDIA_VISIBLE_DEVICES=$KEY",
+            "docker/dockerutils.cfg:2: NVIDIA_VISIBLE_DEVICES=$KEY: a variable",
+        ),
         ("[a]\nvolumes = -v /x", "docker/dockerutils.cfg:2: /x: a volume is SOURCE:TARGET"),
         ("[a]\nvolumes = -v /x:/y:exec", "docker/dockerutils.cfg:2: /x:/y:exec: 'exec' is no option of a volume"),
         (

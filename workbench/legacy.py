@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from workbench.errors import ConfigError
@@ -150,6 +151,7 @@ class _Line:
 _VARIABLE = re.compile(
     r"\{(?P<own>project_root|user|project|home)\}|\$(?:\$|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})"
 )
+_STRANGE = re.compile(r"(?<!\$)\{(?!(?:project_root|user|project|home)\})\w*\}")
 
 
 def _line_numbers(text: str) -> dict[tuple[str, str], int]:
@@ -245,15 +247,27 @@ def _split(word: str, rest: Iterator[str], line: _Line) -> list[tuple[str, str |
 
 def _option(name: str, raw: str, line: _Line, at: int) -> list[Value]:
     value, reads = line.expand(raw)
-    if name in ("volume", "mount") and (strange := re.search(r"\{\w*\}", value)):
+    if name in ("volume", "mount") and (strange := _STRANGE.search(raw)):
         raise line.error(f"{strange[0]} stands for nothing.", strange[0], "Use project_root, user, project or home.")
-    reader = _READERS.get(name)
-    if reader is None:
-        return [Value(name, value, at, reads)]
+    reader = _READERS.get(name) or partial(_as_is, name)
     try:
-        return [Value(key, each, at, reads) for key, each in reader(value)]
+        found = list(reader(value))
+        # What the container could read a variable's value from, without anybody having been asked for it.
+        hidden = any(key not in ("env", "pass-env", "mounts") for key, _ in found)
+        hidden = hidden or (name in ("volume", "mount") and "$" in _target(reader(raw)))
     except ValueError as error:
         raise line.error(f"{raw}: {error}", raw) from error
+    if reads and hidden:
+        raise line.error(f"{raw}: a variable of your environment cannot stand here.", raw)
+    return [Value(key, each, at, reads) for key, each in found]
+
+
+def _as_is(name: str, value: str) -> Iterable[tuple[str, object]]:
+    return [(name, value)]
+
+
+def _target(mounts: Iterable[tuple[str, object]]) -> str:
+    return "".join(str(table["target"]) for _, table in mounts if isinstance(table, dict))
 
 
 def _env(value: str) -> Iterable[tuple[str, object]]:
