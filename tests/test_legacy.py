@@ -5,7 +5,7 @@ import pytest
 from workbench.errors import ConfigError
 from workbench.legacy import Value, Variables, read
 
-HERE = Variables("/work/my project", "ada", "my project", "/home/ada", {"DATA": "/da ta", "KEY": "s3 --privileged"})
+HERE = Variables("/srv/my project", "ada", "my project", "/home/ada", {"DATA": "/da ta", "KEY": "s3 --privileged"})
 
 
 def values(line: str) -> list[Value]:
@@ -39,7 +39,7 @@ def mount(source: str, target: str, kind: str = "bind", read_only: bool = False)
         ("network = mynet", [("network", "mynet")]),
         ("network = --network host", [("network", "host")]),
         ("volumes = -v /data:/data", [("mounts", mount("/data", "/data"))]),
-        ("volumes = -v {project_root}:/x:ro", [("mounts", mount("/work/my project", "/x", read_only=True))]),
+        ("volumes = -v {project_root}:/x:ro", [("mounts", mount("/srv/my project", "/x", read_only=True))]),
         ("volumes = -v {home}/{project}:/x", [("mounts", mount("/home/ada/my project", "/x"))]),
         (
             "volumes = -v $DATA:/x -v ${DATA}/y:/y",

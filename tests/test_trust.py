@@ -19,10 +19,10 @@ CASES: list[tuple[str, Settings, str | None]] = [
     ("devices./dev/fuse", Settings(devices=("/dev/fuse",)), "Open the device /dev/fuse."),
     ("mounts./x", Settings(mounts=(Mount("/etc", "/x"),)), "Read and write the folder or file /etc (as /x)."),
     ("mounts./x", Settings(mounts=(Mount("/etc", "/x", read_only=True),)), "Read the folder or file /etc (as /x)."),
-    ("mounts./x", Settings(mounts=(Mount("/work/p/data", "/x"),)), None),
-    ("mounts./x", Settings(mounts=(Mount("/work/p", "/x"),)), None),
-    ("mounts./x", Settings(mounts=(Mount("/work/p2", "/x"),)), "Read and write the folder or file /work/p2 (as /x)."),
-    ("mounts./x", Settings(mounts=(Mount("/work", "/x"),)), "Read and write the folder or file /work (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("/srv/p/data", "/x"),)), None),
+    ("mounts./x", Settings(mounts=(Mount("/srv/p", "/x"),)), None),
+    ("mounts./x", Settings(mounts=(Mount("/srv/p2", "/x"),)), "Read and write the folder or file /srv/p2 (as /x)."),
+    ("mounts./x", Settings(mounts=(Mount("/srv", "/x"),)), "Read and write the folder or file /srv (as /x)."),
     ("mounts./x", Settings(mounts=(Mount("v", "/x", "volume"),)), "Read and write the volume v (as /x)."),
     ("pass-env.A", Settings(pass_env={"A": "1"}), "See the value of your environment variable A."),
 ]
@@ -37,7 +37,7 @@ def with_origin(settings: Settings, name: str, *origins: Origin) -> Settings:
 @pytest.mark.parametrize(("name", "settings", "sentence"), CASES)
 def test_what_files_ask(name: str, settings: Settings, sentence: str | None) -> None:
     for origin in (FILE, CFG):
-        found = asks(with_origin(settings, name, origin), "/work/p")
+        found = asks(with_origin(settings, name, origin), "/srv/p")
         assert len(found) == (0 if sentence is None else 1)
         assert sentence is None or found[0].startswith(sentence)
 
@@ -45,16 +45,16 @@ def test_what_files_ask(name: str, settings: Settings, sentence: str | None) -> 
 @pytest.mark.parametrize(("name", "settings", "sentence"), CASES)
 def test_what_the_user_gives_is_not_asked(name: str, settings: Settings, sentence: str | None) -> None:
     for origin in (FLAG, VARIABLE):
-        assert asks(with_origin(settings, name, origin), "/work/p") == ()
+        assert asks(with_origin(settings, name, origin), "/srv/p") == ()
 
 
 def test_an_item_without_an_origin_is_asked() -> None:
-    assert asks(Settings(privileged=True), "/work/p") != ()
+    assert asks(Settings(privileged=True), "/srv/p") != ()
 
 
 def test_a_variable_made_of_others_names_them() -> None:
     origins = {"pass-env.A": CFG, "pass-env.A.AWS_SECRET_ACCESS_KEY": CFG}
-    found = asks(Settings(pass_env={"A": "s3"}, origins=origins), "/work/p")
+    found = asks(Settings(pass_env={"A": "s3"}, origins=origins), "/srv/p")
     assert found == ("See the value of your environment variable AWS_SECRET_ACCESS_KEY (in A).",)
     assert "s3" not in str(found)
 
