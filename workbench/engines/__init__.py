@@ -37,6 +37,25 @@ def connect(kind: Kind = "auto", environ: Mapping[str, str] | None = None) -> Fo
     return _container(DOCKER if kind == "docker" else PODMAN, env), ()
 
 
+def answering(environ: Mapping[str, str] | None = None) -> list["Engine"]:
+    """Every engine that answers here, the local one last. The caller closes them.
+
+    Raises `NoEngineError` only for one at an address that the user chose.
+    """
+    from workbench.engines.dialect import DOCKER, PODMAN
+    from workbench.engines.local import LocalEngine
+
+    env = os.environ if environ is None else environ
+    found: list[Engine] = []
+    for dialect in (DOCKER, PODMAN):
+        try:
+            found.append(_container(dialect, env))
+        except NoEngineError:
+            if _was_chosen(dialect, env):
+                raise
+    return [*found, LocalEngine()]
+
+
 def _first(dialects: tuple["Dialect", ...], env: Mapping[str, str]) -> Found:
     """The first container engine that answers, else the local one."""
     from workbench.engines.local import LocalEngine

@@ -17,7 +17,7 @@ from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous
 from workbench.engines.sockets import Address
 from workbench.errors import EngineError
-from workbench.labels import BUILD, NAME
+from workbench.labels import BUILD, NAME, PROJECT
 from workbench.model import (
     Build,
     ContainerRun,
@@ -180,12 +180,12 @@ class DockerEngine:
         return report.inspected(self._client.inspect_container(id), self.dialect)
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:
-        """One list call; where a name was asked for, a look at each as well (exit code, memory, start)."""
+        """One list call; where a name or a project was asked for, a look at each as well (memory, exact start)."""
         wanted = [NAME, *(f"{key}={value}" for key, value in labels.items())]
         entries = self._client.containers(all=True, filters={"label": wanted})
         ours = [entry for entry in entries if report.is_workbench(entry["Labels"])]
-        if NAME not in labels:
-            return [report.listed(entry, self.dialect) for entry in ours]
+        if not {NAME, PROJECT} & set(labels):
+            return [report.listed(entry, self.dialect, time.time()) for entry in ours]
         found = []
         for entry in ours:
             # Gone since the list was made: then it is not found.
@@ -226,6 +226,8 @@ class DockerEngine:
 
     def stats(self, id: str) -> Stats:
         """A sample; its CPU is measured since the last one, or over 0.2 s where that was never or long ago."""
+        if report.inspected(self._ours(id), self.dialect).state != "running":
+            raise EngineError(f"The workbench {id[:12]} is not running.", "See `workbench ps`.")
         before = self._samples.get(id)
         if before is None or time.time() - before[0] > 60:
             before = report.cpu_time(self._sample(id))
@@ -236,8 +238,6 @@ class DockerEngine:
 
     def _sample(self, id: str) -> Entry:
         sample: Entry = self._client.stats(id, stream=False, one_shot=True)
-        if not (sample.get("pids_stats") or {}).get("current"):
-            raise EngineError(f"The workbench {id[:12]} is not running.", "See `workbench ps`.")
         return sample
 
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:

@@ -67,9 +67,9 @@ def _inputs(image: Entry) -> Mapping[str, str]:
 
 def _labelled(client: "Client", build: ImageBuild) -> list[Entry]:
     project = build.labels.get(PROJECT)
-    wanted = [BUILD, *([f"{PROJECT}={project}"] if project else [])]
-    found: list[Entry] = client.images(filters={"label": wanted})
-    return found
+    # One label only: Podman 4 finds nothing by two.
+    found = client.images(filters={"label": f"{PROJECT}={project}" if project else BUILD})
+    return [image for image in found if BUILD in (image.get("Labels") or ())]
 
 
 def _exists(client: "Client", tag: str) -> bool:

@@ -59,12 +59,13 @@ def _images(held: Holdings) -> Iterable[Leftover]:
     used = {_plain(entry["ImageID"]) for entry in held.containers}
     ours = [image for image in held.images if BUILD in (image.get("Labels") or ())]
     newest: dict[str, Entry] = {}
-    for image in sorted(ours, key=lambda each: each["Created"]):
+    for image in sorted(ours, key=lambda each: (bool(_tags(each)), each["Created"])):
         newest[image["Labels"].get(PROJECT, "")] = image
     for image in ours:
         project = image["Labels"].get(PROJECT, "")
-        tags = [tag.removeprefix("localhost/") for tag in image.get("RepoTags") or () if "<none>" not in tag]
+        tags = _tags(image)
         gone = not _is_there(project)
+        # Two projects of one name share a tag, which only one of them can hold: then the newest is what counts.
         current = bool(tags) or newest[project] is image
         if _plain(image["Id"]) not in used and (gone or not current):
             why = "project is gone" if gone else "replaced by a newer one"
@@ -88,6 +89,10 @@ def _volumes(held: Holdings) -> Iterable[Leftover]:
         if is_ours(labels) and labels.get(NAME) not in alive and volume["Name"] not in mounted:
             name, project = volume["Name"], labels.get(PROJECT, "")
             yield Leftover("volume", name, name, project, "its workbench is gone", held.size(name))
+
+
+def _tags(image: Entry) -> list[str]:
+    return [tag.removeprefix("localhost/") for tag in image.get("RepoTags") or () if "<none>" not in tag]
 
 
 def _plain(id: str) -> str:

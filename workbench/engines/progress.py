@@ -13,6 +13,7 @@ AMOUNT = re.compile(r"(sha256:[0-9a-f]+) ([\d.]+)([kKMGT]?B) / ([\d.]+)([kKMGT]?
 NOISE = re.compile(r"sha256:[0-9a-f]+|\.\.\.|(?:transferring|resolve|extracting|sha256:|naming|writing|unpacking) .*")
 FLAGS = re.compile(r"--(?:mount|network|security|from|chown|chmod|link)(?:=\S+)? ")
 PODMAN_STEP = re.compile(r"(\[\d+/\d+\] )?STEP (\d+/\d+): (.*)")
+PODMAN_NOISE = re.compile(r"(?:\[\d+/\d+\] )?COMMIT .*|Successfully tagged .*|[0-9a-f]{64}")
 PODMAN_DONE = re.compile(r"--> (Using cache )?[0-9a-f]{11,}")
 
 
@@ -62,6 +63,10 @@ def podman(lines: Iterable[str]) -> Iterator[Event]:
             if step:
                 yield Event("done", name, step)
             step, name = f"{match[1] or ''}{match[2]}", f"[{match[2]}] {FLAGS.sub('', match[3])}"
+            if match[3].startswith("LABEL "):
+                # Labels are given on the command line, and each is a step to Podman.
+                step = ""
+                continue
             yield Event("step", name, step)
         elif match := PODMAN_DONE.fullmatch(line):
             if step and match[1]:
@@ -71,7 +76,7 @@ def podman(lines: Iterable[str]) -> Iterator[Event]:
             yield Event("output", line, step)
             yield Event("failed", name, step)
             step = ""
-        elif line.strip():
+        elif line.strip() and not PODMAN_NOISE.fullmatch(line):
             yield Event("output", line, step)
     if step:
         yield Event("done", name, step)

@@ -24,6 +24,8 @@ STATES: Mapping[str, RunState] = {
 }
 HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
 EXITED = re.compile(r"Exited \((\d+)\)")
+UP = re.compile(r"Up (?:(\d+)|About an?|Less than a) (second|minute|hour|day|week|month|year)")
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 
 
 def is_ours(labels: Mapping[str, str] | None) -> bool:
@@ -36,10 +38,10 @@ def is_workbench(labels: Mapping[str, str] | None) -> bool:
     return NAME in (labels or ()) and bool({PLAN, PORT} & set(labels or ()))
 
 
-def listed(entry: Entry, dialect: Dialect) -> Running:
-    """A workbench as it is in the list of containers: no start time, nothing about memory."""
+def listed(entry: Entry, dialect: Dialect, now: float) -> Running:
+    """A workbench as the list of containers has it: start time as exact as `Up 3 hours`, nothing about memory."""
     status = entry.get("Status") or ""
-    health, exited = HEALTH.search(status), EXITED.search(status)
+    health, exited, up = HEALTH.search(status), EXITED.search(status), UP.match(status)
     return _running(
         entry["Labels"],
         dialect,
@@ -48,6 +50,7 @@ def listed(entry: Entry, dialect: Dialect) -> Running:
         state=STATES.get(entry["State"], "dead"),
         image=entry["Image"].removeprefix("localhost/"),
         health=health[1] if health else "",
+        started=now - int(up[1] or 1) * UNITS[up[2]] if up else None,
         exit_code=int(exited[1]) if exited else None,
     )
 

@@ -1,6 +1,7 @@
 """The one importer of the Docker SDK, and the one place where its errors become ours. Imported late: it is slow."""
 
 import errno
+import json
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from docker.transport import UnixHTTPAdapter
 from workbench.engines.dialect import Dialect
 from workbench.engines.failures import refusal
 from workbench.engines.sockets import Address, start_hint
-from workbench.errors import NoEngineError, WorkbenchError
+from workbench.errors import EngineError, NoEngineError, WorkbenchError
 
 HANDSHAKE = 10
 """Seconds after which an engine that does not answer is reported."""
@@ -25,6 +26,8 @@ PATIENCE = 120
 """Seconds that one call to an engine that did answer may take; a busy one needs them to start containers."""
 OLDEST, NEWEST = (1, 41), (1, 51)
 """API versions that we speak."""
+
+DOCTOR = "`workbench doctor` looks at the engine."
 
 T = TypeVar("T")
 
@@ -81,6 +84,10 @@ class Client(APIClient):
         with self._mapped():
             yield
 
+    def _result(self, response: requests.Response, *args: Any, **kwargs: Any) -> Any:
+        with self._mapped():
+            return super()._result(response, *args, **kwargs)  # type: ignore[misc]
+
     def _raise_for_status(self, response: requests.Response) -> None:
         if response.status_code >= 400:
             raise refusal(response.status_code, _message(response), self.dialect.title)
@@ -101,6 +108,8 @@ class Client(APIClient):
             yield
         except WorkbenchError:
             raise
+        except json.JSONDecodeError as error:
+            raise EngineError(f"{self.dialect.title} gave an answer that makes no sense: {error}.", DOCTOR) from error
         except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError) as error:
             raise self._none(f"did not answer within {self._patience()} s", _stuck(self.dialect)) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
