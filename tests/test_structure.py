@@ -61,7 +61,7 @@ def test_what_runs_inside_imports_nothing_of_the_rest():
 @pytest.mark.parametrize(
     ("module", "door"),
     [
-        ("docker", {"workbench.engines.docker", "workbench.engines.translate", "workbench.engines.sockets"}),
+        ("docker", {"workbench.engines.sdk"}),
         ("subprocess", {"workbench.process"}),
         ("ipywidgets", {"workbench.panel.view"}),
     ],

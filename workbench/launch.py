@@ -17,6 +17,7 @@ from workbench.model import (
     Event,
     HostFacts,
     ImageBuild,
+    ImageUse,
     LaunchPlan,
     Project,
     Request,
@@ -27,6 +28,7 @@ from workbench.model import (
 from workbench.plan import naming, trust
 from workbench.plan.build import Folders
 from workbench.plan.changes import what_changed
+from workbench.plan.digest import changes
 from workbench.plan.launch import plan_launch
 from workbench.plan.run import describe
 from workbench.state import State, cache_root, new_token
@@ -58,6 +60,8 @@ class Survey:
     facts: HostFacts
     state: State
     name: str
+    no_pull: bool = False
+    """Whether images are to be taken as they are on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,14 @@ def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
     found = project.find(request.path)
     settings = config.load(found, environ, request.flags)
     engine, notices = engines.connect(settings.engine, environ)
-    for notice in notices:
+    network = hostnet.survey(environ, Path.home())
+    mine = hostnet.notices(network) if engine.name != "local" else ()
+    for notice in (*notices, *config.notices(found, environ), *mine):
         ui.note(notice)
-    facts = replace(
-        engine.facts(), network=hostnet.survey(environ, Path.home()), executable=sys.executable, python=_python()
-    )
+    facts = replace(engine.facts(), network=network, executable=sys.executable, python=_python())
     name = naming.workbench_name(found.name, str(found.root))
-    return Survey(found, settings, engine, facts, State.of(name), name)
+    no_pull = config.no_pull(environ) and engine.name != "local"
+    return Survey(found, settings, engine, facts, State.of(name), name, no_pull)
 
 
 def launch(request: Request, environ: Mapping[str, str], ui: Ui) -> Launched:
@@ -114,7 +119,7 @@ def make_plan(found: Survey, request: Request, seed: Seed) -> LaunchPlan:
         read_kit(),
         Folders(cache=str(cache_root()), state=str(found.state.folder)),
         rebuild=request.rebuild,
-        offline=request.offline,
+        offline=request.offline or found.no_pull,
         files={name: text for name, text in files.items() if text},
         jupyter=request.jupyter,
     )
@@ -237,7 +242,23 @@ def provide(found: Survey, plan: LaunchPlan, ui: Ui) -> None:
         lines = (f"{name}={value}\n" for name, value in sorted(found.facts.network.env.items()))
         found.state.write_text("network.env", "".join(lines))
     for build in _in_order(plan.build):
+        if reason := _reason(found.engine, build):
+            ui.note(reason)
         ui.work(found.engine.provide(build))
+
+
+def _reason(engine: Engine, build: Build) -> str:
+    """Why there is something to build, in one line; empty when there is not."""
+    if isinstance(build, ImageUse):
+        return ""
+    what = "image" if isinstance(build, ImageBuild) else "environment"
+    present = engine.present(build)
+    if build.force:
+        return f"Building the {what} anew, as asked."
+    if present is None:
+        return f"Building the {what} of this project for the first time."
+    changed = changes(present, build.inputs)
+    return f"Rebuilding the {what}: {', '.join(changed)}." if changed else ""
 
 
 def _in_order(build: Build) -> tuple[Build, ...]:

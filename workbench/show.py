@@ -1,6 +1,7 @@
 """Values to text: errors, events, tables, numbers. Pure; `cli.terminal` decides where it goes."""
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -35,17 +36,49 @@ def error_json(failure: WorkbenchError) -> str:
     )
 
 
+STEPS = {
+    "system-packages": "System packages",
+    "server-environment": "JupyterLab",
+    "project-environment": "The project's dependencies",
+    "post-build": "postBuild",
+    "add-user": "Your account",
+    "exporting to image": "Writing the image",
+}
+"""Steps of our own Dockerfile, by what their instruction contains, as a person names them."""
+
+SHORT = 0.05
+"""Seconds below which a step was no wait."""
+
+STEP_NUMBER = re.compile(r"^(?:\[[^\]]*\]|STEP \d+/\d+:)\s*")
+
+
+def step(name: str) -> str:
+    """A build step as a person names it; empty for one that is of no interest."""
+    known = next((words for part, words in STEPS.items() if part in name), None)
+    if known:
+        return known
+    if "/opt/build" in name or name.startswith("[internal]") or re.match(r"(COPY|ARG|ENV|USER|LABEL)\b", _bare(name)):
+        return ""
+    bare = _bare(name)
+    return bare if len(bare) <= 72 else f"{bare[:71]}…"
+
+
+def _bare(name: str) -> str:
+    return " ".join(STEP_NUMBER.sub("", name).split())
+
+
 def event(news: Event) -> str | None:
-    """One plain line for an event, None for those that only move a bar."""
+    """One plain line for an event, None for those that only move a bar or are of no interest."""
+    name = step(news.text)
     match news.kind:
-        case "step":
-            return f"  {news.text} …"
-        case "done":
-            return f"  {news.text or news.step} ({duration(news.seconds)})" if news.seconds is not None else None
-        case "cached":
-            return f"  {news.text or news.step} (unchanged)" if news.text else None
+        case "step" if name:
+            return f"  {name} …"
+        case "done" if name and news.seconds is not None and news.seconds >= SHORT:
+            return f"  {name} ({duration(news.seconds)})"
+        case "cached" if name and not name.startswith("FROM"):
+            return f"  {name} (unchanged)"
         case "failed":
-            return f"  {news.text or news.step} failed"
+            return f"  {name or news.text} failed"
         case "note":
             return news.text
         case _:

@@ -39,12 +39,13 @@ def every() -> Iterator[list[Found]]:
     from workbench import engines
 
     with ExitStack() as stack:
-        found = []
+        found: dict[str, Found] = {}
         for engine in engines.answering(current_environ()):
             stack.callback(engine.close)
-            mine = engine.find({labels.OWNER: str(os.getuid())})
-            found += [Found(running, engine, State.of(running.name)) for running in mine]
-        yield sorted(found, key=lambda each: each.running.name)
+            for running in engine.find({labels.OWNER: str(os.getuid())}):
+                # Podman's socket may serve as Docker's too: the first that knows a container has it.
+                found.setdefault(running.id, Found(running, engine, State.of(running.name)))
+        yield sorted(found.values(), key=lambda each: each.running.name)
 
 
 @contextmanager

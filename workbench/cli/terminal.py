@@ -98,8 +98,9 @@ class _Board:
     def show(self, news: Event) -> None:
         """One event."""
         if news.kind == "step":
-            self.tasks[news.step] = self.progress.add_task(news.text, total=None, amount="")
-            self.begun[news.step] = time.monotonic()
+            if name := show.step(news.text):
+                self.tasks[news.step] = self.progress.add_task(name, total=None, amount="")
+                self.begun[news.step] = time.monotonic()
         elif news.kind == "progress":
             self._move(news)
         elif news.kind == "output":
@@ -120,14 +121,12 @@ class _Board:
 
     def _end(self, news: Event) -> None:
         task = self.tasks.pop(news.step, None)
-        name = news.text
+        begun = self.begun.pop(news.step, None)
         if task is not None:
-            name = name or str(self.progress.tasks[self.progress.task_ids.index(task)].description)
             self.progress.remove_task(task)
-        seconds = news.seconds
-        if seconds is None and news.step in self.begun:
-            seconds = time.monotonic() - self.begun[news.step]
-        mark = {"done": "✓", "cached": "·", "failed": "✗", "note": "•"}[news.kind]
-        time_taken = f" ({show.duration(seconds)})" if news.kind == "done" and seconds is not None else ""
-        if name:
-            self.progress.console.print(f"{mark} {name}{time_taken}", markup=False, highlight=False)
+        seconds = news.seconds if news.seconds is not None or begun is None else time.monotonic() - begun
+        mark = {"done": "✓", "failed": "✗", "note": "•"}.get(news.kind)
+        name = news.text if news.kind == "note" else show.step(news.text)
+        if mark and name and (news.kind != "done" or (seconds or 0) >= show.SHORT):
+            taken = f" ({show.duration(seconds)})" if news.kind == "done" else ""
+            self.progress.console.print(f"{mark} {name}{taken}", markup=False, highlight=False)

@@ -133,7 +133,8 @@ def _own_dockerfile(
         base="",
         files={**{file.name: file.content for file in files}, "Dockerfile": project.dockerfile.content},
         context=f"{folders.cache}/contexts/{name}-base",
-        labels=_labels(project, name, kit, identity, inputs),
+        # A project of its own to the engine: neither image is an older version of the other.
+        labels={**_labels(project, name, kit, identity, inputs), PROJECT: f"{project.root}/docker/notebook"},
         secrets=_secrets(facts, folders),
         force=force,
         pull=not offline,
