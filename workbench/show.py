@@ -75,7 +75,7 @@ def event(news: Event) -> str | None:
             return f"  {name} …"
         case "done" if name and news.seconds is not None and news.seconds >= SHORT:
             return f"  {name} ({duration(news.seconds)})"
-        case "cached" if name and not name.startswith("FROM"):
+        case "cached" if name in STEPS.values():
             return f"  {name} (unchanged)"
         case "failed":
             return f"  {name or news.text} failed"

@@ -87,7 +87,7 @@ def test_an_image_taken_as_it_is_gets_our_rules_and_a_token_file():
 def test_without_a_container_the_server_is_this_installations():
     planned = plan(facts=LOCAL, settings=Settings(memory=1 << 30, base_image="x"))
     assert isinstance(planned.run, LocalRun)
-    assert planned.run.argv == ("/venv/bin/python", "-m", "workbench.inside.server")
+    assert planned.run.argv == ("/venv/bin/python", "-P", "-m", "workbench.inside.server")
     assert planned.run.env["WORKBENCH_IP"] == "127.0.0.1"
     assert planned.notices == ("Not used without a container: base-image, memory, apt.txt.",)
 

@@ -198,7 +198,8 @@ def _local(
         name=name,
         labels={},
         port=seed.port,
-        argv=(facts.executable, "-m", "workbench.inside.server"),
+        # -P: a project with a json.py must not become a part of the server.
+        argv=(facts.executable, "-P", "-m", "workbench.inside.server"),
         workdir=str(project.root),
         folder=run_folder,
         venv=build.folder,
