@@ -1,6 +1,7 @@
 """Jupyter's server with a workbench's manners: kernels wait for the project, and a stop never cuts a save."""
 
 import asyncio
+import logging
 import signal
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -104,6 +105,8 @@ class ServerApp(serverapp.ServerApp):
 
 def serve(terms: Terms) -> None:
     """Run the server until it is told to stop. OptionError for an option that is not the user's."""
+    # Jupyter's own default, at which tornado grumbles once in every server's life.
+    logging.getLogger("tornado.general").addFilter(lambda record: "websocket_ping_timeout" not in record.getMessage())
     server = ServerApp.instance(terms=terms, no_browser_open_file=True)
     server.aliases.update(LabApp.aliases)
     server.initialize(list(terms.place.options), starter_extension=LabApp.name)

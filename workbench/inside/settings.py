@@ -12,8 +12,14 @@ from workbench.inside.place import Place
 
 Sections = dict[str, dict[str, Any]]
 
-LEFT_OUT = ("jupyter_lsp", "jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
-"""Server extensions that cost start time; the last two are the classic interface's."""
+LEFT_OUT = ("jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
+"""Server extensions that cost start time or replace the contents manager; the last two are the classic interface's."""
+PAGE = {
+    "buildAvailable": False,
+    "buildCheck": False,
+    # `news_url = None` alone still asks whether there shall be news.
+    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
+}
 GUARDED = frozenset(
     {
         *(("ServerApp", name) for name in ("sock", "password", "base_url", "allow_unauthenticated_access")),
@@ -47,8 +53,7 @@ def fixed(place: Place, token: str) -> Sections:
 
 def defaults(place: Place) -> Sections:
     """What Jupyter's options and the user's own configuration files may still change."""
-    off = dict.fromkeys(LEFT_OUT, False) if not place.classic else {"jupyter_lsp": False}
-    lab = {"buildAvailable": False, "buildCheck": False}
+    off = dict.fromkeys(LEFT_OUT[:2] if place.classic else LEFT_OUT, False)
     return {
         "Application": {"log_level": "WARN"},
         "ServerApp": {
@@ -58,9 +63,10 @@ def defaults(place: Place) -> Sections:
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
             # Not a login shell: that would put the system's PATH before the project's.
             "terminado_settings": {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]},
-            "tornado_settings": {"page_config_data": lab},
+            "tornado_settings": {"page_config_data": dict(PAGE)},
         },
         "KernelSpecManager": {"ensure_native_kernel": False},
+        "ConnectionFileMixin": {"transport": _transport(place.run)},
         "LabApp": {
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -68,6 +74,12 @@ def defaults(place: Place) -> Sections:
             "workspaces_dir": str(Path(jupyter_config_dir(), "lab", "workspaces", place.name)),
         },
     }
+
+
+def _transport(run: Path) -> str:
+    """Unix sockets in the run folder, which only this user can enter, where their path is not too long for one."""
+    longest = run / "jupyter" / "kernel-01234567-89ab-cdef-0123-456789abcdef-ipc-5"
+    return "ipc" if os.name == "posix" and len(os.fsencode(longest)) < 100 else "tcp"
 
 
 def forbidden(asked: Mapping[str, Mapping[str, Any]], ours: Sections) -> list[str]:
