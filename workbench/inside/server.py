@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.inside import delivery, install, kernels, saves
+from workbench.inside import delivery, install, kernels, saves, settings
 from workbench.inside.place import Place, read_place
 from workbench.inside.report import say
 
@@ -43,6 +43,7 @@ def _point_to(place: Place) -> None:
     """Make this server's children use the project's environment and our kernelspecs."""
     os.environ["JUPYTER_RUNTIME_DIR"] = str(place.run / "jupyter")
     _put_first("JUPYTER_PATH", kernels.write_kernelspecs(place, kernels.templates()))
+    _put_first("JUPYTER_CONFIG_PATH", settings.write_lab_defaults(place.run))
     if place.env and place.python:
         os.environ["VIRTUAL_ENV"] = str(place.env)
         _put_first("PATH", place.python.parent)

@@ -9,17 +9,14 @@ from typing import Any
 from jupyter_core.paths import jupyter_config_dir
 
 from workbench.inside.place import Place
+from workbench.inside.report import write_json
 
 Sections = dict[str, dict[str, Any]]
 
 LEFT_OUT = ("jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
 """Server extensions that cost start time or replace the contents manager; the last two are the classic interface's."""
-PAGE = {
-    "buildAvailable": False,
-    "buildCheck": False,
-    # `news_url = None` alone still asks whether there shall be news.
-    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
-}
+LAB_DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+"""Defaults of JupyterLab's own settings: it does not ask whether there shall be news."""
 GUARDED = frozenset(
     {
         *(("ServerApp", name) for name in ("sock", "password", "base_url", "allow_unauthenticated_access")),
@@ -63,7 +60,7 @@ def defaults(place: Place) -> Sections:
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
             # Not a login shell: that would put the system's PATH before the project's.
             "terminado_settings": {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]},
-            "tornado_settings": {"page_config_data": dict(PAGE)},
+            "tornado_settings": {"page_config_data": {"buildAvailable": False, "buildCheck": False}},
         },
         "KernelSpecManager": {"ensure_native_kernel": False},
         "ConnectionFileMixin": {"transport": _transport(place.run)},
@@ -74,6 +71,14 @@ def defaults(place: Place) -> Sections:
             "workspaces_dir": str(Path(jupyter_config_dir(), "lab", "workspaces", place.name)),
         },
     }
+
+
+def write_lab_defaults(run: Path) -> Path:
+    """Write `LAB_DEFAULTS` for JupyterLab; returns the folder that belongs on `JUPYTER_CONFIG_PATH`."""
+    folder = run / "config" / "labconfig"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "default_setting_overrides.json", LAB_DEFAULTS)
+    return folder.parent
 
 
 def _transport(run: Path) -> str:
