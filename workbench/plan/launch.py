@@ -1,6 +1,6 @@
 """The whole plan of a launch: a pure function from what was found to what will be done."""
 
-from workbench.model import Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
+from workbench.model import Delivery, HostFacts, LaunchPlan, Origin, Project, Seed, Settings
 from workbench.plan import naming
 from workbench.plan.build import Folders, Kit, plan_build
 from workbench.plan.run import identity, plan_run
@@ -45,7 +45,7 @@ def plan_launch(
 
 
 def _notices(project: Project, settings: Settings, facts: HostFacts) -> tuple[str, ...]:
-    notices = list(project.notices)
+    notices = [*project.notices, *_not_yet(settings)]
     if facts.engine == "local":
         return (*notices, *_without_container(project, settings))
     user = container_user(facts, project.owner)
@@ -72,3 +72,15 @@ def _without_container(project: Project, settings: Settings) -> list[str]:
     }
     unmet = [name for name, wish in wishes.items() if wish]
     return [f"Not used without a container: {', '.join(unmet)}."] if unmet else []
+
+
+def _not_yet(settings: Settings) -> list[str]:
+    """Settings that somebody made and that this version does not use."""
+    asked = [
+        name
+        for name in ("device", "diffs", "services")
+        if settings.origins.get(name, Origin("default")).kind != "default"
+    ]
+    if "device" in asked and settings.device.kind != "gpu":
+        asked.remove("device")
+    return [f"Not used by this version of Workbench: {', '.join(asked)}."] if asked else []
