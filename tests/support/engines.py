@@ -87,7 +87,7 @@ class Engine:
 def engine(name: str) -> Engine:
     """The engine of that name, or the end of the test when it is not there."""
     if name == "local":
-        return Engine("local", {"WORKBENCH_ENGINE": "local", "DOCKER_HOST": "unix:///nowhere/docker.sock"})
+        return Engine("local", {"WORKBENCH_ENGINE": "local"})
     host = require(name)
     variable = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}[name]
     # No registry can be reached, so a project that names no Python gets the base image that there is.

@@ -166,6 +166,11 @@ class Person:
         """`run-notebook -d --json` in a project; fails the test when that fails."""
         return workbench(self.run("run-notebook", "-d", "--json", *options, cwd=project, env=env).ok().json())
 
+    def listed(self) -> list[dict[str, Any]]:
+        """What `workbench ps --json` says of this person's projects (other tests' share the account)."""
+        found = self.run("workbench", "ps", "--json").ok().json()
+        return [each for each in found if Path(each["project"]).is_relative_to(self.folder)]
+
     def containers(self) -> list[Container]:
         """What the engine has for the projects below this person's folder, in any state."""
         return [each for each in self.engine.containers() if Path(each.project).is_relative_to(self.folder)]

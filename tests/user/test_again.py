@@ -19,8 +19,7 @@ def test_twenty_calls_at_once_start_one(user: Person) -> None:
     calls = [user.start("run-notebook", "-d", "--json", cwd=project) for _ in range(20)]
     described = [user.wait(call).ok().json() for call in calls]
     assert len({(each["url"], each["token"], each["container"]) for each in described}) == 1
-    listed = user.run("workbench", "ps", "--json").ok().json()
-    assert [each["name"] for each in listed] == [described[0]["name"]]
+    assert [each["name"] for each in user.listed()] == [described[0]["name"]]
     if user.engine.host:
         assert len(user.containers()) == 1
     workbench(described[0]).jupyter.run("1 + 1")

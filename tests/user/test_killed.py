@@ -42,8 +42,7 @@ def test_next_command_puts_things_right(engine: str, somebody: MakePerson) -> No
         bench.jupyter.run("import slugify")
         if engine == "docker":
             assert [each.state for each in me.containers()] == ["running"], seconds
-        listed = me.run("workbench", "ps", "--json").ok().json()
-        assert [each["status"] for each in listed] == ["running"], seconds
+        assert [each["status"] for each in me.listed()] == ["running"], seconds
         me.run("workbench", "stop", cwd=project).ok()
         me.run("workbench", "rm", cwd=project).ok()
         assert not me.containers()

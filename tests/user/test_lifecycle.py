@@ -17,7 +17,7 @@ def bench(me: Person) -> Iterator[Workbench]:
 
 
 def test_ps_and_url_describe_what_runs(me: Person, bench: Workbench) -> None:
-    listed = me.run("workbench", "ps", "--json").ok().json()
+    listed = me.listed()
     assert [each["name"] for each in listed] == [bench.name]
     keys = "name project engine dock device image container port url api_url token status"
     assert set(keys.split()) <= set(listed[0])
@@ -59,7 +59,7 @@ def test_stop_start_rm(me: Person, bench: Workbench) -> None:
 
 
 def status(me: Person) -> list[str]:
-    return [each["status"] for each in me.run("workbench", "ps", "--json").ok().json()]
+    return [each["status"] for each in me.listed()]
 
 
 def test_restart_keeps_url_and_gives_fresh_kernels(me: Person, bench: Workbench) -> None:
