@@ -30,6 +30,7 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
     program = find_program(dialect)
     wanted = commands.build_command(build, dialect.name)
     if dialect.name == "podman":
+        _check_secrets(build)
         argv: tuple[str, ...] = (program, *dialect.remote, address.url, *wanted[1:])
         output = _Output(process.lines(argv))
         yield from _watch(output, progress.podman(output), build, dialect)
@@ -43,6 +44,16 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
     }
     output = _Output(process.lines((program, *wanted[1:]), env=env))
     yield from _watch(output, progress.buildkit(output), build, dialect)
+
+
+def _check_secrets(build: ImageBuild) -> None:
+    """Podman splits `--secret` at commas and knows no quotes."""
+    for secret in build.secrets:
+        if "," in secret.source:
+            raise EngineError(
+                f"Podman cannot read {secret.source} in a build: there is a comma in its path.",
+                f"Have the {secret.id} in a folder without commas, or use `--engine docker`.",
+            )
 
 
 class _Output:

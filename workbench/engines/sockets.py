@@ -48,7 +48,8 @@ def docker_addresses(env: Mapping[str, str], home: Path) -> list[Address]:
     if url := env.get("DOCKER_HOST"):
         verify = bool(env.get("DOCKER_TLS_VERIFY"))
         folder = env.get("DOCKER_CERT_PATH") or (str(home / ".docker") if verify else "")
-        return [Address(url, "DOCKER_HOST", True, folder if url.startswith("tcp:") else "", verify)]
+        tls = folder if url.startswith("tcp:") else ""
+        return [Address(url, "DOCKER_HOST", True, tls, verify or not tls)]
     configuration = Path(env.get("DOCKER_CONFIG") or home / ".docker")
     named = env.get("DOCKER_CONTEXT")
     context = named or _current_context(configuration)

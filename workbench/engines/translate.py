@@ -71,7 +71,7 @@ def _rights(run: ContainerRun) -> Body:
     )
     return {
         **rights,
-        **({"CapAdd": list(run.cap_add)} if run.cap_add else {}),
+        **({"CapAdd": commands.capabilities(run)} if run.cap_add else {}),
         **({"Devices": [_device(device) for device in run.devices]} if run.devices else {}),
     }
 

@@ -128,6 +128,12 @@ def log_options(run: ContainerRun, engine: EngineName) -> tuple[str, dict[str, s
     return ("k8s-file", size) if engine == "podman" else ("json-file", {**size, "max-file": str(run.log_files)})
 
 
+def capabilities(run: ContainerRun) -> list[str]:
+    """Added capabilities by their full names: some clients write them so, and engines keep what they are told."""
+    names = [name.upper() for name in run.cap_add]
+    return [name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in names]
+
+
 def tmpfs(run: ContainerRun, engine: EngineName) -> dict[str, str]:
     """Folders in memory. Podman knows no `uid=` there, but `U`: the container's own user."""
     if engine != "podman":
@@ -185,7 +191,7 @@ def _limits(run: ContainerRun) -> Command:
 
 def _rights(run: ContainerRun) -> Command:
     devices = _repeat("--device", run.devices)
-    added = _repeat("--cap-add", run.cap_add)
+    added = _repeat("--cap-add", capabilities(run))
     if run.privileged:
         return ("--privileged", *added, *devices)
     return ("--cap-drop=ALL", *added, "--security-opt=no-new-privileges", *devices)
