@@ -10,6 +10,7 @@ from workbench.errors import NoEngineError
 if TYPE_CHECKING:
     from workbench.engines.base import Engine
     from workbench.engines.dialect import Dialect
+    from workbench.engines.docker import DockerEngine
 
 Kind = Literal["auto", "docker", "podman", "local", "fake"]
 Found = tuple["Engine", tuple[str, ...]]
@@ -64,25 +65,32 @@ def _first(dialects: tuple["Dialect", ...], env: Mapping[str, str]) -> Found:
     for dialect in dialects:
         try:
             engine = _container(dialect, env)
+        except _NotHere:
+            continue
         except NoEngineError as error:
             if _was_chosen(dialect, env):
                 raise
-            if _is_installed(dialect, env):
-                reasons.append(f"{error.message} {error.hint}")
+            reasons.append(f"{error.message} {error.hint}")
         else:
             return engine, tuple(f"{reason} Using {engine.dialect.title} instead." for reason in reasons)
-    how = " ".join(reasons) or "Docker or Podman gives it one."
+    how = reasons[0] if reasons else "Docker or Podman gives it one."
     return LocalEngine(), (f"No container isolation: the notebook runs directly on this machine. {how}",)
+
+
+class _NotHere(NoEngineError):
+    """There is no sign of the engine on this machine."""
 
 
 def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
     """Connect to the first address that answers."""
-    from workbench.engines.docker import DockerEngine
     from workbench.engines.sockets import addresses, check, start_hint
 
-    failure = NoEngineError(f"{dialect.title} does not answer: it has no socket here.", start_hint(dialect))
+    kind = NoEngineError if shutil.which(dialect.name) else _NotHere
+    failure = kind(f"{dialect.title} does not answer: it has no socket here.", start_hint(dialect))
     for address in addresses(dialect, env):
         check(dialect, address)
+        from workbench.engines.docker import DockerEngine
+
         try:
             return DockerEngine(dialect, address)
         except NoEngineError as error:
@@ -92,13 +100,3 @@ def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
 
 def _was_chosen(dialect: "Dialect", env: Mapping[str, str]) -> bool:
     return bool(env.get(dialect.variable) or (dialect.name == "docker" and env.get("DOCKER_CONTEXT")))
-
-
-def _is_installed(dialect: "Dialect", env: Mapping[str, str]) -> bool:
-    from workbench.engines.sockets import addresses
-
-    return bool(shutil.which(dialect.name) or addresses(dialect, env))
-
-
-if TYPE_CHECKING:
-    from workbench.engines.docker import DockerEngine
