@@ -130,13 +130,11 @@ class Client(APIClient):
         codes = {cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno}
         if codes & {errno.EACCES, errno.EPERM}:
             return self._none("does not let this user in", _permission(self.dialect))
-        hint = f"{self._named()}{start_hint(self.dialect)}"
+        chosen = f"Correct or unset {self.address.origin}, or start the engine there."
+        hint = chosen if self.address.chosen else start_hint(self.dialect)
         if codes & {errno.ENOENT, errno.ECONNREFUSED, errno.ENOTSOCK, errno.ENOTDIR}:
             return self._none("does not answer: nothing listens there", hint)
         return self._none(f"does not answer: {causes[-1]}", hint)
-
-    def _named(self) -> str:
-        return f"Correct or unset {self.address.origin}. " if self.address.chosen else ""
 
     def _none(self, what: str, hint: str) -> NoEngineError:
         place = f"{self.address.url}, from {self.address.origin}" if self.address.chosen else self.address.url
