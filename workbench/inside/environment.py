@@ -53,8 +53,8 @@ pathlib.Path(output, "found.json").write_text(json.dumps(found), encoding="utf-8
 """Runs in the environment's interpreter, which has the build requirements on its path (PEP 517, PEP 660)."""
 
 
-class UvError(Exception):
-    """uv has failed; it has already said why. Carries its exit code."""
+class InstallError(Exception):
+    """uv or pip has failed; it has already said why. Carries its exit code."""
 
 
 class InputError(Exception):
@@ -69,12 +69,14 @@ class Inputs:
     arguments: list[str] = field(default_factory=list)
     extras: set[str] = field(default_factory=set)
     """Extras of the project itself that a line like `-e .[dev]` asks for."""
+    plain: bool = False
+    """Whether only what pip understands may be in `arguments`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Create the environment; returns the exit code."""
     parser = argparse.ArgumentParser(prog="environment.py", description="Create a project's virtual environment.")
-    parser.add_argument("dependencies", type=Path, help="folder with the project's dependency files, and nothing else")
+    parser.add_argument("dependencies", type=Path, help="folder with nothing but the project's dependency files")
     parser.add_argument("venv", type=Path, help="the environment to create")
     parser.add_argument("--python", help="version or path of the interpreter")
     parser.add_argument("--system-site-packages", action="store_true", help="see the interpreter's own packages")
@@ -84,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.copytree(options.dependencies, work) if options.dependencies.is_dir() else work.mkdir()
         try:
             create(work, options.venv.absolute(), options.python, system=options.system_site_packages)
-        except UvError:
+        except InstallError:
             return 1
         except InputError as error:
             say(f"error: {error}")
@@ -93,17 +95,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def create(work: Path, venv: Path, python: str | None, *, system: bool = False) -> None:
-    """Create `venv` from the dependency files in `work`, a copy that this changes. UvError, InputError."""
+    """Create `venv` from the dependency files in `work`, a copy that this changes. InstallError, InputError."""
     arguments = ["venv", "--quiet", str(venv), *(["--python", python] if python else [])]
     uv(work, *arguments, *(["--system-site-packages"] if system else []))
     inputs = collect(work)
+    inputs.plain = system
     pins = [pin for lock in inputs.locks for pin in install_lock(lock, venv)]
     arguments = [*inputs.arguments, *project_arguments(work, venv, inputs)]
     if pins:
         constraints = work / "workbench-constraints.txt"
         constraints.write_text("\n".join(pins), encoding="utf-8")
         arguments += ["--constraints", str(constraints)]
-    install(work, venv, *arguments, *KERNEL)
+    if system:
+        # uv would install what the interpreter already has once more; pip sees it.
+        install(work, venv, "pip")
+        pip(work, venv, *arguments, *KERNEL)
+    else:
+        install(work, venv, *arguments, *KERNEL)
 
 
 def collect(work: Path) -> Inputs:
@@ -211,7 +219,7 @@ def static_arguments(folder: Path, data: Mapping[str, Any], inputs: Inputs, work
     extras = sorted(inputs.extras & optional.keys())
     local = local_names(data)
     locked = any(lock.parent == folder for lock in inputs.locks)
-    if not local and not locked:
+    if not (local or locked or inputs.plain):
         file = str((folder / "pyproject.toml").relative_to(work))
         return ["-r", file, *(part for extra in extras for part in ("--extra", extra))]
     texts = [*data["project"].get("dependencies", []), *(text for extra in extras for text in optional[extra])]
@@ -275,7 +283,7 @@ def ask_backend(folder: Path, venv: Path, backend: str, *, metadata: bool) -> di
         if done.returncode == 0 and result.exists():
             found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
             return found
-    last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    last = done.stderr.strip().rpartition("\n")[2]
     say(f"note: {backend.partition(':')[0]} wants to see the project's source, which is not part of this: {last}")
     return None
 
@@ -291,13 +299,8 @@ def literal_requirements(folder: Path) -> list[str]:
         raise InputError(f"setup.cfg or setup.py cannot be read: {error}.") from error
     lines = config.get("options", "install_requires", fallback="").splitlines()
     found = [line.strip() for line in lines if line.strip() and not line.startswith("file:")]
-    named = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    named = {name.id: node.value for node in assigned for name in node.targets if isinstance(name, ast.Name)}
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "install_requires":
             value = named.get(node.value.id) if isinstance(node.value, ast.Name) else node.value
@@ -311,21 +314,17 @@ def literal_requirements(folder: Path) -> list[str]:
 def make_stubs(folder: Path, data: Mapping[str, Any]) -> None:
     """Put empty stand-ins where backends want to see a read-me or a package before they tell the dependencies."""
     poetry = data.get("tool", {}).get("poetry", {})
-    readme = data.get("project", {}).get("readme") or poetry.get("readme") or "README.md"
-    readme = readme.get("file", "README.md") if isinstance(readme, dict) else readme
-    for name in {"README.md", "README.rst", "README.txt", *([readme] if isinstance(readme, str) else readme)}:
-        stub(folder, folder / name)
+    readme = data.get("project", {}).get("readme") or poetry.get("readme") or []
+    readme = readme.get("file", []) if isinstance(readme, dict) else readme
+    wanted = ["README.md", "README.rst", "README.txt", *([readme] if isinstance(readme, str) else readme)]
     project = data.get("project", {}).get("name") or poetry.get("name")
     for entry in poetry.get("packages", [{"include": project}] if project else []):
         package = normal(entry["include"].split("/")[0]).replace("-", "_")
-        stub(folder, folder / entry.get("from", ".") / package / "__init__.py")
-
-
-def stub(folder: Path, file: Path) -> None:
-    """An empty file, unless it is there or lies outside of `folder`."""
-    if file.resolve().is_relative_to(folder.resolve()) and not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+        wanted.append(f"{entry.get('from', '.')}/{package}/__init__.py")
+    for file in (folder / name for name in wanted):
+        if file.resolve().is_relative_to(folder.resolve()) and not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
 
 
 def required(metadata: str, extras: set[str]) -> Iterator[str]:
@@ -347,21 +346,30 @@ def install(folder: Path, venv: Path, *arguments: str) -> None:
     uv(folder, "pip", "install", "--python", str(interpreter(venv)), "--compile-bytecode", *arguments)
 
 
+def pip(folder: Path, venv: Path, *arguments: str) -> None:
+    """`pip install` into the environment. InstallError when it fails."""
+    argv = [str(interpreter(venv)), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
+    told(folder, argv, os.environ)
+
+
 def uv(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-    """Run uv; its words go to our output. UvError when it fails."""
+    """Run uv; its words go to our output. InstallError when it fails."""
     environ = {**os.environ, "UV_NO_PROGRESS": "1", **(env or {})}
     environ.pop("VIRTUAL_ENV", None)
-    done = subprocess.run([uv_program(), *arguments], cwd=folder, env=environ, stderr=subprocess.STDOUT, check=False)
+    told(folder, [uv_program(), *arguments], environ)
+
+
+def told(folder: Path, argv: list[str], environ: Mapping[str, str]) -> None:
+    """Run an installer in `folder`; its words go to our output. InstallError when it fails."""
+    done = subprocess.run(argv, cwd=folder, env=environ, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        raise UvError(done.returncode)
+        raise InstallError(done.returncode)
 
 
 def uv_program() -> str:
-    """uv: beside this interpreter, else the one of the `uv` package, else on PATH. InputError when there is none."""
+    """uv: beside this interpreter, else on PATH. InputError when there is none."""
     beside = Path(sys.executable).with_name("uv")
-    if beside.exists():
-        return str(beside)
-    found = shutil.which("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
         raise InputError("uv is not installed.")
     return found

@@ -21,6 +21,8 @@ def main() -> int:
     except ValueError as error:
         say(str(error))
         return 2
+    if place.classic and not settings.classic(place):
+        say("Jupyter Notebook is not installed; JupyterLab is served")
     place.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     delivered = threading.Event()
     project_ready = install.begin(place, delivered)
@@ -43,7 +45,7 @@ def _point_to(place: Place) -> None:
     """Make this server's children use the project's environment and our kernelspecs."""
     os.environ["JUPYTER_RUNTIME_DIR"] = str(place.run / "jupyter")
     _put_first("JUPYTER_PATH", kernels.write_kernelspecs(place, kernels.templates()))
-    _put_first("JUPYTER_CONFIG_PATH", settings.write_lab_defaults(place.run))
+    _put_first("JUPYTER_CONFIG_PATH", settings.write_lab_defaults(place))
     if place.env and place.python:
         os.environ["VIRTUAL_ENV"] = str(place.env)
         _put_first("PATH", place.python.parent)

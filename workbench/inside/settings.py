@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,11 @@ def fixed(place: Place, token: str) -> Sections:
 
 def defaults(place: Place) -> Sections:
     """What Jupyter's options and the user's own configuration files may still change."""
-    off = dict.fromkeys(LEFT_OUT[:2] if place.classic else LEFT_OUT, False)
+    off = dict.fromkeys(LEFT_OUT[:2] if classic(place) else LEFT_OUT, False)
     return {
         "Application": {"log_level": "WARN"},
         "ServerApp": {
             "allow_root": True,
-            "default_url": "/tree" if place.classic else "/lab",
             "jpserver_extensions": {"jupyterlab": True, **off},
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
             # Not a login shell: that would put the system's PATH before the project's.
@@ -65,6 +65,7 @@ def defaults(place: Place) -> Sections:
         "KernelSpecManager": {"ensure_native_kernel": False},
         "ConnectionFileMixin": {"transport": _transport(place.run)},
         "LabApp": {
+            "default_url": "/tree" if classic(place) else "/lab",
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
@@ -73,12 +74,19 @@ def defaults(place: Place) -> Sections:
     }
 
 
-def write_lab_defaults(run: Path) -> Path:
-    """Write `LAB_DEFAULTS` for JupyterLab; returns the folder that belongs on `JUPYTER_CONFIG_PATH`."""
-    folder = run / "config" / "labconfig"
+def write_lab_defaults(place: Place) -> Path:
+    """Write the defaults of JupyterLab's pages; returns the folder that belongs on `JUPYTER_CONFIG_PATH`."""
+    folder = place.run / "config" / "labconfig"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "default_setting_overrides.json", LAB_DEFAULTS)
+    off = {} if classic(place) else {"@jupyter-notebook/lab-extension": True}
+    write_json(folder / "page_config.json", {"disabledExtensions": off})
     return folder.parent
+
+
+def classic(place: Place) -> bool:
+    """Whether Jupyter Notebook's pages are served: wanted, and installed."""
+    return place.classic and find_spec("notebook") is not None
 
 
 def _transport(run: Path) -> str:
