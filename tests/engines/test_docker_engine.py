@@ -399,7 +399,7 @@ def test_projects_of_one_name_do_not_rebuild_each_others_images(lab):
 
 def test_a_failed_build_names_the_step_and_its_last_lines(lab):
     with pytest.raises(EngineError) as refused:
-        lab.provide(lab.build("RUN seq 1 30; echo cannot find that >&2; exit 4"))
+        lab.provide(lab.build("RUN seq 1 30; sleep 0.5; echo cannot find that >&2; exit 4"))
     error = refused.value
     assert "RUN seq 1 30" in error.message
     assert "cannot find that" in error.detail
