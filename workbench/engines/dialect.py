@@ -17,8 +17,6 @@ class Dialect:
     """Whether one bridge network can keep its own containers apart."""
     remote: tuple[str, ...]
     """Options of its program before which an address goes."""
-    config_host: bool
-    """Whether its program needs no option for an address given in `variable`."""
     install: str
     """Where a person reads how to install it."""
 
@@ -29,7 +27,6 @@ DOCKER = Dialect(
     variable="DOCKER_HOST",
     isolated_bridge=True,
     remote=("-H",),
-    config_host=True,
     install="https://docs.docker.com/engine/install/",
 )
 PODMAN = Dialect(
@@ -39,6 +36,5 @@ PODMAN = Dialect(
     # Its `isolate` option keeps networks apart, not the containers of one network.
     isolated_bridge=False,
     remote=("--remote", "--url"),
-    config_host=False,
     install="https://podman.io/docs/installation",
 )
