@@ -97,3 +97,25 @@ def test_odd_paths_work_or_are_refused(name: str, engine: str, somebody: MakePer
         assert found.jupyter.run("print(open('words.txt').read())").startswith("rain sun")
         assert found.project == project
     assert not list(Path(project.parent).rglob("pwned"))
+
+
+WANTED = {"one": "python-slugify==8.0.4", "two": "iniconfig==2.1.0"}
+
+
+def test_two_projects_of_one_name_keep_their_own_environments(user: Person) -> None:
+    projects = {name: user.project("requirements-only", f"{name}/analysis") for name in WANTED}
+    for name, project in projects.items():
+        user.write(project / "requirements.txt", WANTED[name] + "\n")
+        user.launch(project)
+    user.run("workbench", "stop", cwd=projects["one"]).ok()
+    user.run("workbench", "rm", cwd=projects["one"]).ok()
+    user.launch(projects["one"]).jupyter.run("import slugify")
+    user.launch(projects["two"]).jupyter.run("import iniconfig")
+
+    # Both built anew at the same time: neither may start from the other's image.
+    for name, project in projects.items():
+        user.write(project / "requirements.txt", WANTED[name] + "\ntabulate==0.9.0\n")
+    calls = [user.start("run-notebook", "-d", "--json", "--restart", cwd=project) for project in projects.values()]
+    benches = [workbench(user.wait(call).ok().json()) for call in calls]
+    for bench, module in zip(benches, ("slugify", "iniconfig"), strict=True):
+        bench.jupyter.run(f"import {module}, tabulate")
