@@ -67,10 +67,12 @@ def cache_folder() -> Path:
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """Take the cache folder for this run; a second run on the same machine waits for the first."""
+    """Take the machine for this run; a second run waits for the first."""
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("a+") as lock:
+    # Root's network namespace and sockets have one place on a machine, whatever the cache folder.
+    place = SOCKETS.with_suffix(".lock") if is_root() else cache / "lock"
+    with place.open("a+") as lock:
         _take(lock.fileno())
         lock.seek(0)
         if left := lock.read():  # by a run that was killed
