@@ -124,7 +124,7 @@ def test_permissions(tmp_path: Path, mode: int, words: str) -> None:
     folder.mkdir(mode=0o755)
     folder.chmod(mode)
     if os.geteuid() == 0:
-        for parent in (tmp_path, *tmp_path.parents[:2]):
+        for parent in (tmp_path, *tmp_path.parents[:3]):
             # pytest's folders are 0700; another user has to get as far as ours.
             parent.chmod(0o755)
     message = as_somebody(folder)

@@ -1,4 +1,4 @@
-"""The error tree. Each error knows what happened, what to do next and its exit code; `workbench.show` makes the text."""
+"""The error tree. Each error knows what happened, what to do next and its exit code; `show` makes the text."""
 
 from collections.abc import Sequence
 from typing import ClassVar

@@ -39,8 +39,10 @@ class State:
         """The state of the workbench with this name; its folder is made when missing."""
         folder = state_root() / "workbenches" / name
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.chmod(0o700)
+            for each in (state_root(), folder.parent, folder):
+                # One by one: the mode is for the last of a path only, and names of projects are nobody's business.
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
+                each.chmod(0o700)
         except OSError as error:
             raise ProjectError(
                 f"{folder} cannot be written: {error.strerror}.",

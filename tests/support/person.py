@@ -185,6 +185,9 @@ class Person:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.communicate()
+        for container in self.containers():
+            # Seen only when the test has failed.
+            print(container.name, container.state, self.run("workbench", "logs", container.project, "--tail", "40"))
         for process in self.processes():
             process.kill()
         self.engine.remove(self.containers())

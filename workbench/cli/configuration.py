@@ -11,7 +11,7 @@ def config_command() -> None:
 
 
 @config_command.command("show")
-@click.argument("path", required=False, default=".", type=click.Path(path_type=Path))
+@click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", is_flag=True, help="One JSON object on standard output.")
 def show_settings(path: Path, json: bool) -> None:
     """Print every setting with its value and where it came from."""

@@ -39,7 +39,7 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("path", required=False, default=".", type=click.Path(path_type=Path))
+@click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER OPTIONS]")
 @_option("--device", metavar="auto|cpu|gpu|gpu:N", help="What computes.")
 @_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu.")

@@ -3,7 +3,7 @@
 import errno
 import json
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from docker.tls import TLSConfig
 from docker.transport import UnixHTTPAdapter
 
 from workbench.engines.dialect import Dialect
-from workbench.engines.failures import refusal
+from workbench.engines.failures import Absent, refusal
 from workbench.engines.sockets import Address, start_hint
 from workbench.errors import EngineError, NoEngineError, WorkbenchError
 
@@ -26,6 +26,8 @@ PATIENCE = 120
 """Seconds that one call to an engine that did answer may take; a busy one needs them to start containers."""
 OLDEST, NEWEST = (1, 41), (1, 51)
 """API versions that we speak."""
+LISTINGS = 5
+"""Times that a listing is asked for again which failed because one of the listed went."""
 
 DOCTOR = "`workbench doctor` looks at the engine."
 
@@ -67,6 +69,23 @@ class Client(APIClient):
         """What the engine knows of an image."""
         found: dict[str, Any] = self.inspect_image(name)  # type: ignore[no-untyped-call]
         return found
+
+    def images(self, *args: Any, **kwargs: Any) -> Any:
+        """The engine's images."""
+        return self._whole(lambda: super(Client, self).images(*args, **kwargs))
+
+    def df(self) -> Any:
+        """The engine's own account of the disk that it uses."""
+        return self._whole(super().df)
+
+    def _whole(self, listing: Callable[[], T]) -> T:
+        """A listing; Podman's fails when one of its images goes meanwhile, and is then asked for again."""
+        for _ in range(LISTINGS):
+            try:
+                return listing()
+            except Absent:
+                continue
+        return listing()
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Every call of the SDK goes through here."""
