@@ -123,10 +123,7 @@ def test_nothing_to_install(tmp_path: Path, venv: Path) -> None:
 
 def test_a_kernel_imports_the_live_project_and_sees_it_change(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", PROJECTS["hatchling"])
-    dependencies = tmp_path / "dependencies"
-    dependencies.mkdir()
-    shutil.copy(project / "pyproject.toml", dependencies)
-    assert environment.main([str(dependencies), str(tmp_path / "venv"), "--python", sys.executable]) == 0
+    prepare_folder(project, tmp_path)
     with serving(tmp_path, free_port(), project, tmp_path / "venv") as server, server.jupyter.kernel() as kernel:
         assert kernel.run("import sample, sys; print(sample.__version__, sys.prefix)").ok() == f"1 {tmp_path}/venv\n"
         (project / "src" / "sample" / "__init__.py").write_text("__version__ = 'changed'\n")
@@ -136,3 +133,21 @@ def test_a_kernel_imports_the_live_project_and_sees_it_change(tmp_path: Path) ->
             f"{tmp_path}/venv/bin/{name}" for name in ("python", "pip")
         ]
         assert "project installed live" in server.log
+
+
+def test_a_kernel_waits_for_an_install_that_takes_its_time(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", {"setup.py": f"import time; time.sleep(3)\n{SETUP}"})
+    prepare_folder(project, tmp_path)
+    with serving(tmp_path, free_port(), project, tmp_path / "venv") as server:
+        assert "project installed live" not in server.log, "the server was to come first"
+        server.jupyter.run("import sample")
+
+
+def prepare_folder(project: Path, folder: Path) -> None:
+    """An environment at `venv` in `folder`, as a build makes it."""
+    dependencies = folder / "dependencies"
+    dependencies.mkdir()
+    for name in ("pyproject.toml", "setup.py"):
+        if (project / name).exists():
+            shutil.copy(project / name, dependencies)
+    assert environment.main([str(dependencies), str(folder / "venv"), "--python", sys.executable]) == 0

@@ -39,10 +39,8 @@ class KernelManager(ServerKernelManager):
 
     async def start_kernel(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Wait for the live install, then start the kernel."""
-        server = self.parent and self.parent.parent
-        if isinstance(server, ServerApp):
-            # The shield: a browser that goes away cancels its request, not the install.
-            await asyncio.shield(asyncio.wrap_future(server.terms.project_ready))
+        # The shield: a browser that goes away cancels its request, not the install.
+        await asyncio.shield(asyncio.wrap_future(ServerApp.instance().terms.project_ready))
         return await super().start_kernel(*args, **kwargs)
 
 
