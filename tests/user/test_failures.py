@@ -161,18 +161,18 @@ def test_unknown_flag_and_missing_path(somebody: MakePerson) -> None:
 
 def test_folder_that_cannot_be_written(user: Person) -> None:
     project = user.project("notebooks-only")
-    os.chown(project, 0, 0)
-    project.chmod(0o755)
+    project.chmod(0o555)
     text = user.run(*LAUNCH, cwd=project).fails(2)
+    project.chmod(0o755)
     assert str(project) in text
     nothing_left(user)
 
 
 def test_folder_that_cannot_be_read(user: Person) -> None:
     project = user.project("notebooks-only")
-    os.chown(project, 0, 0)
-    project.chmod(0o700)
+    project.chmod(0)
     user.run(*LAUNCH, project).fails(2)
+    project.chmod(0o755)
     nothing_left(user)
 
 
