@@ -1,5 +1,7 @@
 """The start of everything inside: `python -m workbench.inside.server`. Told all by the environment (`place`)."""
 
+import gc
+import importlib.util
 import os
 import signal
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 from workbench.inside import delivery, install, kernels, saves, settings
 from workbench.inside.place import Place, read_place
 from workbench.inside.report import say
+
+UNUSED_FORMATS = ("fqdn", "isoduration", "rfc3987_syntax", "uri_template", "webcolors")
 
 
 def main() -> int:
@@ -28,7 +32,7 @@ def main() -> int:
     project_ready = install.begin(place, delivered)
     threading.Thread(target=_recover, args=(place,), daemon=True).start()
     _point_to(place)
-    with _node_hidden():
+    with _quick_imports():
         from workbench.inside import app
     try:
         given = delivery.wait_for(place.run)
@@ -57,15 +61,35 @@ def _put_first(variable: str, folder: Path) -> None:
 
 
 @contextmanager
-def _node_hidden() -> Iterator[None]:
-    """Importing JupyterLab runs yarn where it finds node (0.4 s), and imports a grammar for IRIs (1.5 s) for no one."""
+def _quick_imports() -> Iterator[None]:
+    """Import without what costs time and serves no one here; together half a second.
+
+    JupyterLab runs yarn where it finds node; jsonschema loads checks of formats that no schema of Jupyter uses, one
+    of which builds a grammar (1.5 s); the list of blocked extensions loads an HTTP client that waits for its first
+    use here; and the garbage collector walks again and again through modules that stay.
+    """
     path = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.devnull
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    sys.modules |= dict.fromkeys(UNUSED_FORMATS)  # type: ignore[arg-type]  # None: an import of it fails
+    _import_late("requests")
+    gc.disable()
     try:
         yield
     finally:
         os.environ["PATH"] = path
+        gc.enable()
+        gc.freeze()
+
+
+def _import_late(name: str) -> None:
+    """Have a module loaded at the first use of its content, by the standard library's own means."""
+    spec = importlib.util.find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
 
 
 def _recover(place: Place) -> None:
