@@ -55,8 +55,19 @@ def test_an_event_is_a_line_or_nothing():
     assert show.event(Event("progress", step="3", done=1, total=2)) is None
 
 
-RUNNING = Running("id", "analysis-3fa9c1", "workbench-analysis-3fa9c1", "/home/ada/analysis", "docker", "running", 21234,
-                  "analysis-notebook:ada", "d1", health="starting", started=1000.0)  # fmt: skip
+RUNNING = Running(
+    id="id",
+    name="analysis-3fa9c1",
+    container="workbench-analysis-3fa9c1",
+    project="/home/ada/analysis",
+    engine="docker",
+    state="running",
+    port=21234,
+    image="analysis-notebook:ada",
+    plan="d1",
+    health="starting",
+    started=1000.0,
+)
 
 
 def test_a_workbench_as_a_row():

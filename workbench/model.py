@@ -269,6 +269,8 @@ class ContainerRun:
     devices: tuple[str, ...] = ()
     userns: str | None = None
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    build: str = ""
+    """Digest of the build that `image` must be: two projects of one name share the tag."""
     deliver: tuple[str, ...] = ()
     """The command that takes the delivery on its standard input; its last argument will be the number of bytes."""
 

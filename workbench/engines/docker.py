@@ -106,6 +106,7 @@ class DockerEngine:
         try:
             volumes = networks.have_volumes(self._client, run)
             id = self._create(run, body)
+            id = self._of_its_own_build(run, body, id)
             self._begin(id, run)
             self._deliver(id, run.deliver, delivery)
             return report.inspected(self._client.inspect_container(id), self.dialect)
@@ -123,6 +124,14 @@ class DockerEngine:
             except NameTaken:
                 self._clear_name(run.name)
         raise NameTaken(f"The name {run.name} was taken just now.", "See `workbench ps`, and run the command again.")
+
+    def _of_its_own_build(self, run: ContainerRun, body: translate.Body, id: str) -> str:
+        """The container, made again by image id where another project of the same name took the tag meanwhile."""
+        labels = self._client.inspect_container(id)["Config"]["Labels"]
+        if not run.build or labels.get(BUILD) == run.build:
+            return id
+        self._discard(id)
+        return self._create(run, {**body, "Image": images.of_build(self._client, run.build)})
 
     def _clear_name(self, name: str) -> None:
         """Remove a workbench that was never started, of a launcher that was killed; leave all else alone."""

@@ -51,6 +51,14 @@ def choose(images: Iterable[Entry], build: ImageBuild) -> Entry | None:
     return max(mine, key=likeness, default=None)
 
 
+def of_build(client: "Client", digest: str) -> str:
+    """The id of the image of this build, whatever its tag is now."""
+    found = client.images(filters={"label": f"{BUILD}={digest}"})
+    if not found:
+        raise EngineError("The image that was just built is gone.", "Somebody removed it: run the command again.")
+    return str(found[0]["Id"])
+
+
 def is_tagged(image: Entry, tag: str) -> bool:
     """Whether an image has the tag; Podman writes the host `localhost` before short ones."""
     return bool({tag, f"localhost/{tag}", f"docker.io/library/{tag}"} & set(image.get("RepoTags") or ()))

@@ -82,6 +82,7 @@ def _container(
     return ContainerRun(
         name=naming.container(name),
         image=build.tag,
+        build="" if isinstance(build, ImageUse) else build.digest,
         labels={},
         hostname=name,
         port=seed.port,
