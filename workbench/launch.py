@@ -25,7 +25,7 @@ from workbench.model import (
     Seed,
     Settings,
 )
-from workbench.plan import naming, trust
+from workbench.plan import commands, naming, trust
 from workbench.plan.build import Folders
 from workbench.plan.changes import what_changed
 from workbench.plan.digest import changes
@@ -39,6 +39,10 @@ class Ui(Protocol):
 
     def note(self, text: str) -> None:
         """Say one line."""
+        ...
+
+    def command(self, argv: tuple[str, ...]) -> None:
+        """Show what is about to be done as a person would type it, to those who asked for that."""
         ...
 
     def work(self, events: Iterator[Event]) -> None:
@@ -145,6 +149,8 @@ def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
             ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
         found.engine.stop(existing.id)
         found.engine.remove(existing.id)
+    for command in commands.starting(plan.run, found.engine.name):
+        ui.command(command)
     return _start(found, plan)
 
 
@@ -244,6 +250,8 @@ def provide(found: Survey, plan: LaunchPlan, ui: Ui) -> None:
     for build in _in_order(plan.build):
         if reason := _reason(found.engine, build):
             ui.note(reason)
+            for command in commands.provision(build, found.engine.name):
+                ui.command(command)
         ui.work(found.engine.provide(build))
 
 

@@ -15,6 +15,7 @@ from provision.programs import ask, background
 SOCKET = SOCKETS / "podman.sock"
 IMAGE = f"docker.io/library/{BASE_IMAGE}"
 
+MANY_IMAGES = 150
 CONFIGURATION = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -72,7 +73,12 @@ def _wrapper(ground: Ground, podman: list[str]) -> Path:
 
 
 def _tidy(podman: list[str], env: dict[str, str]) -> None:
-    """Remove containers, volumes and networks of an earlier run; images stay, Podman builds from their layers."""
+    """Remove containers, volumes and networks of an earlier run; images stay, Podman builds from their layers.
+
+    Until they are many: every listing of Podman looks at each of them.
+    """
     ask([*podman, "rm", "--all", "--force", "--volumes"], env=env)
     ask([*podman, "volume", "prune", "--force"], env=env)
     ask([*podman, "network", "prune", "--force"], env=env)
+    if len(ask([*podman, "images", "--all", "--quiet"], env=env).split()) > MANY_IMAGES:
+        ask([*podman, "rmi", "--all", "--force"], env=env)

@@ -1,5 +1,6 @@
 """What a launch says on a terminal: bars and steps where there is one, plain lines elsewhere. All on standard error."""
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ class Terminal:
     def note(self, text: str) -> None:
         """One line on standard error."""
         click.echo(text, err=True)
+
+    def command(self, argv: tuple[str, ...]) -> None:
+        """With `-v`, as a shell would read it."""
+        if self.verbosity > 0:
+            self.note(f"$ {shlex.join(argv)}")
 
     def work(self, events: Iterator[Event]) -> None:
         """A line for each step begun and ended; the tools' own words with `-v`."""

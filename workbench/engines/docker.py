@@ -42,6 +42,9 @@ SAMPLE = 0.2
 """Seconds between the two samples that the CPU in use is measured from, where none was taken before."""
 Entry = Mapping[str, Any]
 
+ENTER = ("/bin/sh", "-c", 'file="$WORKBENCH_RUN/variables.sh"; [ -r "$file" ] && . "$file"; exec "$0" "$@"')
+"""Fixed text: takes over proxies, certificates and passed variables, and becomes the command that follows it."""
+
 
 class DockerEngine:
     """Docker, or Podman through its Docker-compatible API. Connects at once; raises `NoEngineError`.
@@ -254,9 +257,9 @@ class DockerEngine:
         return streams.execute(self._client, id, argv, stdin)
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
-        """`docker exec` by the engine's own program."""
+        """`docker exec` by the engine's own program, with the variables that the server was handed over."""
         options = ("-it",) if tty else ("-i",)
-        words = (self.dialect.name, *self.dialect.remote, self.address.url, "exec", *options, id, *argv)
+        words = (self.dialect.name, *self.dialect.remote, self.address.url, "exec", *options, id, *ENTER, *argv)
         return words, {key: value for key, value in self.address.environment.items() if key != "DOCKER_HOST"}
 
     def leftovers(self) -> list[Leftover]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,9 @@ def apply(delivery: Delivery, run: Path) -> dict[str, str]:
         variables.update(dict.fromkeys(POINTERS[name], str(path)))
     if "ca.pem" in delivery.files:
         variables["UV_SYSTEM_CERTS"] = "1"
+    # For shells and commands that an engine starts beside the server, which has not told them.
+    lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables.items() if name.isidentifier())
+    write_private(run / "variables.sh", "".join(lines))
     return variables
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from workbench.labels import LABEL, NAME, OWNER, PORT, PROJECT
-from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount
+from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount, RunPlan
 
 Command = tuple[str, ...]
 
@@ -21,21 +21,26 @@ BUILD_ENVIRONMENT: Mapping[str, str] = {"DOCKER_BUILDKIT": "1"}
 
 def commands(plan: LaunchPlan, engine: EngineName) -> tuple[Command, ...]:
     """All commands of a container launch, in order; empty for the local engine."""
-    if not isinstance(plan.run, ContainerRun):
-        return ()
-    network = (network_command(plan.run.bridge, engine),) if plan.run.bridge else ()
-    delivery = (deliver_command(plan.run, engine),) if plan.run.deliver else ()
-    volumes = volume_commands(plan.run, engine)
-    return (*_provision(plan.build, engine), *network, *volumes, run_command(plan.run, engine), *delivery)
+    return (*provision(plan.build, engine), *starting(plan.run, engine))
 
 
-def _provision(build: Build, engine: EngineName) -> tuple[Command, ...]:
+def provision(build: Build, engine: EngineName) -> tuple[Command, ...]:
+    """The commands that make the image be there."""
     if isinstance(build, ImageUse):
         return ((engine, "pull", build.tag),) if build.pull else ()
     if isinstance(build, ImageBuild):
-        before = _provision(build.before, engine) if build.before else ()
+        before = provision(build.before, engine) if build.before else ()
         return (*before, build_command(build, engine))
     return ()
+
+
+def starting(run: RunPlan, engine: EngineName) -> tuple[Command, ...]:
+    """The commands that start the container and hand over the delivery."""
+    if not isinstance(run, ContainerRun):
+        return ()
+    network = (network_command(run.bridge, engine),) if run.bridge else ()
+    delivery = (deliver_command(run, engine),) if run.deliver else ()
+    return (*network, *volume_commands(run, engine), run_command(run, engine), *delivery)
 
 
 def build_command(build: ImageBuild, program: str) -> Command:
