@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.model import ImageBuild, LaunchPlan, LocalRun, VenvBuild
@@ -52,12 +54,20 @@ def _lines(launched: "Launched") -> list[str]:
     *most, last = commands.commands(plan, launched.survey.engine.name)
     delivery = keep_delivery(launched.survey.state, plan.delivery, "planned-delivery.json")
     handed = [str(delivery.stat().st_size) if word == "SIZE" else word for word in last]
-    return [*(_line(command) for command in most), f"{shlex.join(handed)} < {shlex.quote(str(delivery))}"]
+    return [*(line(command) for command in most), f"{shlex.join(handed)} < {shlex.quote(str(delivery))}"]
 
 
-def _line(command: tuple[str, ...]) -> str:
-    buildkit = "DOCKER_BUILDKIT=1 " if command[:2] == ("docker", "build") else ""
-    return buildkit + shlex.join(command)
+def line(command: tuple[str, ...]) -> str:
+    """A command as a shell reads it; a build by the program that can, which may not be the first on PATH."""
+    if command[:2] != ("docker", "build"):
+        return shlex.join(command)
+    from workbench.engines.builder import find_program
+    from workbench.engines.dialect import DOCKER
+
+    program = find_program(DOCKER)
+    usual = shutil.which("docker")
+    name = "docker" if usual and Path(usual).samefile(program) else program
+    return f"DOCKER_BUILDKIT=1 {shlex.join((name, *command[1:]))}"
 
 
 def _local(plan: LaunchPlan, run: LocalRun) -> list[str]:

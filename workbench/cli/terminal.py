@@ -1,6 +1,5 @@
 """What a launch says on a terminal: bars and steps where there is one, plain lines elsewhere. All on standard error."""
 
-import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -37,7 +36,9 @@ class Terminal:
     def command(self, argv: tuple[str, ...]) -> None:
         """With `-v`, as a shell would read it."""
         if self.verbosity > 0:
-            self.note(f"$ {shlex.join(argv)}")
+            from workbench.cli.planned import line
+
+            self.note(f"$ {line(argv)}")
 
     def work(self, events: Iterator[Event]) -> None:
         """A line for each step begun and ended; the tools' own words with `-v`."""
