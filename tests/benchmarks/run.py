@@ -155,32 +155,48 @@ def local(rounds: int) -> list[Row]:
 
 
 def first(rounds: int) -> list[Row]:
-    """A first launch with the dependencies in the build cache: against its engine operations, typed by hand."""
-    mine, by_hand = [], []
-    for _ in range(max(1, rounds // 2)):
-        with tempfile.TemporaryDirectory() as folder:
-            project = a_project(Path(folder))
-            launch(project, "docker")
-            script = call(PROGRAMS / "run-notebook", project, "--engine", "docker", "--dry-run",
-                          env={"WORKBENCH_BASE_IMAGE": BASE})  # fmt: skip
+    """First launches against their engine operations, typed by hand: with every layer there, and with packages only."""
+    layered, packages = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        project = a_project(Path(folder))
+        launch(project, "docker")
+        for _ in range(rounds):
             _forget(project)
-            mine.append(timed(lambda project=project: launch(project, "docker")))
-            port = json.loads(call(PROGRAMS / "workbench", "url", project, "--json"))
-            _forget(project)
-            # The network is shared and there already: creating it again would fail.
-            typing = [
-                line for line in script.splitlines() if not line.startswith("#") and " network create " not in line
-            ]
-            commands = "\n".join(typing)
+            layered.append((timed(lambda: launch(project, "docker")), _forget(project), _typed(project)))
+        for number in range(max(1, rounds // 2)):
+            _new_layer(project, f"{number} ours")
+            ours = timed(lambda: launch(project, "docker"))
+            _new_layer(project, f"{number} by hand")
+            packages.append((ours, None, _typed(project)))
+        _forget(project)
+    return [
+        _row("first launch, every layer in the build cache", layered),
+        _row("first launch, dependencies in the package cache", packages),
+    ]
 
-            def typed(commands: str = commands, port: dict[str, str] = port) -> None:
-                call("sh", "-ec", commands)
-                answered(int(port["port"]), port["token"])
 
-            call("sh", "-c", f"{DOCKER} network create workbench >/dev/null 2>&1 || true")
-            by_hand.append(timed(typed))
-            _forget(project)
-    return [("first launch, dependencies in the build cache", mine, "the same commands by hand", by_hand, "≤ 1.1")]
+def _row(what: str, pairs: list[tuple[float, None, float]]) -> Row:
+    return (what, [pair[0] for pair in pairs], "the printed commands by hand", [pair[2] for pair in pairs], "≤ 1.1")
+
+
+def _new_layer(project: Path, mark: str) -> None:
+    """Make the dependency files others, so that their layer is built again, from packages in the cache."""
+    _forget(project)
+    (project / "requirements.txt").write_text(f"# {mark}\n")
+
+
+def _typed(project: Path) -> float:
+    """Seconds that the commands of the plan take in a shell, up to the server's answer."""
+    plan = (PROGRAMS / "run-notebook", project, "--engine", "docker", "--dry-run")
+    script = call(*plan, env={"WORKBENCH_BASE_IMAGE": BASE})
+    delivery = Path(script.rsplit("< ", 1)[1].strip())
+    port, token = int(script.split("127.0.0.1:")[1].split(":")[0]), json.loads(delivery.read_text())["token"]
+
+    def typed() -> None:
+        call("sh", "-ec", script)
+        answered(port, token)
+
+    return timed(typed)
 
 
 def _forget(project: Path) -> None:
