@@ -19,9 +19,11 @@ from workbench.model import (
     ImageBuild,
     ImageUse,
     LaunchPlan,
+    LocalRun,
     Project,
     Request,
     Running,
+    RunPlan,
     Seed,
     Settings,
 )
@@ -296,21 +298,20 @@ def _start_on_free_port(found: Survey, plan: LaunchPlan) -> tuple[Running, Launc
         except PortTaken:
             if found.settings.port:
                 raise
-            plan = replace(plan, run=_on_port(plan, _free_port(plan.run.port + 1)))
+            plan = replace(plan, run=_on_port(plan.run, _free_port(plan.run.port + 1)))
     raise EngineError("Twenty ports in a row were taken while starting.", "Name a free one with --port.")
 
 
-def _on_port(plan: LaunchPlan, port: int):  # type: ignore[no-untyped-def]
-    env = {**plan.run.env}
-    if env.get("WORKBENCH_PORT") == str(plan.run.port):
-        env["WORKBENCH_PORT"] = str(port)
-    return replace(plan.run, port=port, env=env, labels={**plan.run.labels, labels.PORT: str(port)})
+def _on_port(run: RunPlan, port: int) -> RunPlan:
+    """The same run on another port. The local engine's server is told it by its environment."""
+    moved = {"WORKBENCH_PORT": str(port)} if isinstance(run, LocalRun) else {}
+    return replace(run, port=port, env={**run.env, **moved}, labels={**run.labels, labels.PORT: str(port)})
 
 
 def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     """Keep what was approved and started: restarts use it and nothing else."""
     found.state.keep_seed(Seed(plan.delivery.token, port))
-    inputs = {} if not hasattr(plan.build, "inputs") else dict(plan.build.inputs)
+    inputs = {} if isinstance(plan.build, ImageUse) else dict(plan.build.inputs)
     found.state.write("plan.json", {"digest": plan.digest, "run": describe(plan.run, plan.build), "inputs": inputs})
     keep_delivery(found.state, plan.delivery)
 

@@ -102,6 +102,7 @@ class Person:
         root = self.projects / (name or example or "project")
         if example:
             shutil.copytree(EXAMPLES / example, root)
+            _lock(root)
         else:
             root.mkdir(parents=True)
         self.give(self.projects)
@@ -205,6 +206,15 @@ class Person:
             return []
         uid, gid = self.ids
         return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--"]
+
+
+def _lock(root: Path) -> None:
+    """Make the `pylock.toml` of an example that says what to lock: it names the files of the index in use."""
+    wanted = root / "pylock.in"
+    if wanted.exists():
+        argv = [str(tool("uv")), "pip", "compile", "-q", "--format", "pylock.toml", "-o", "pylock.toml", "pylock.in"]
+        subprocess.run(argv, cwd=root, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        wanted.unlink()
 
 
 def workbench(described: Mapping[str, Any]) -> Workbench:

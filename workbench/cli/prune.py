@@ -3,6 +3,7 @@
 import click
 
 from workbench import show
+from workbench.model import Leftover
 
 HEAD = ("WHAT", "NAME", "SIZE", "WHY")
 
@@ -34,7 +35,7 @@ def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
         click.echo(f"Removed {len(found)}, {show.size(freed)} freed.", err=True)
 
 
-def _list(found: list, *, json: bool) -> None:  # type: ignore[type-arg]
+def _list(found: list[Leftover], *, json: bool) -> None:
     import json as json_
     from dataclasses import asdict
 
