@@ -1,5 +1,6 @@
 """The error tree. Each error knows what happened, what to do next and its exit code; `show` makes the text."""
 
+import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -60,3 +61,13 @@ class DockError(WorkbenchError):
     """A remote machine cannot be reached or used."""
 
     exit_code = 6
+
+
+def refused_by_system(error: OSError) -> WorkbenchError | None:
+    """What the operating system refuses for a reason that is the user's to mend; None for anything else."""
+    what = f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EngineError(what, "Free some space; `workbench prune --dry-run` lists what Workbench can remove.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ProjectError(what, "Check that the folder is there and that you may write it.")
+    return None

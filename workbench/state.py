@@ -90,11 +90,15 @@ class State:
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of this folder in one step (0600) and return its path."""
         descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        path = self.folder / name
-        Path(temporary).replace(path)
-        return path
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            return Path(temporary).replace(self.folder / name)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            # A full disk names no file by itself.
+            error.filename = error.filename or str(self.folder)
+            raise
 
     def forget(self) -> None:
         """Remove what a removed workbench leaves here. The lock stays: another command may be waiting for it."""

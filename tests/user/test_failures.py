@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -197,3 +198,28 @@ def test_errors_as_json(somebody: MakePerson) -> None:
     told = me.run("run-notebook", "-d", "--json", "no/such/folder")
     assert told.code == 2
     assert told.json()["exit_code"] == 2 and told.json()["hint"]
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "XDG_STATE_HOME"])
+@pytest.mark.parametrize("engine", ["docker", "local"])
+def test_disk_that_is_full(engine: str, variable: str, somebody: MakePerson) -> None:
+    me = somebody(engine)
+    project = me.project("notebooks-only")
+    with full_disk(me.folder / "full") as folder:
+        text = me.run(*LAUNCH, cwd=project, env={variable: str(folder)}).fails(4)
+    assert "o space left" in text or "full" in text
+    nothing_left(me)
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[Path]:
+    """A small file system of its own with hardly any room."""
+    require("user")  # which is there only where the set-up may do such things
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0755", "tmpfs", folder], check=True)
+    try:
+        room = os.statvfs(folder)
+        (folder / "filling").write_bytes(b"0" * (room.f_bavail * room.f_frsize - 8192))
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from workbench.errors import ConfigError, WorkbenchError
+from workbench.errors import ConfigError, WorkbenchError, refused_by_system
 
 INTERRUPTED = 130
 
@@ -27,8 +27,10 @@ def run(command: Callable[[], object], *, json: bool = False) -> NoReturn:
         # The reader (`| head`) has had enough: not a failure. Nothing more can be written, not even at exit.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        sys.exit(_fail(refused_by_system(error) or _defect(), json))
     except Exception:  # anything else is a defect of ours, and must leave something to report
-        sys.exit(_fail(WorkbenchError("Something unexpected happened: a defect of Workbench.", _kept()), json))
+        sys.exit(_fail(_defect(), json))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -48,11 +50,21 @@ def _fail(error: WorkbenchError, json: bool) -> int:
     return error.exit_code
 
 
-def _kept() -> str:
-    """Keep the traceback in the user's state folder (0600); says where it is."""
+def _defect() -> WorkbenchError:
+    """What the user is told of a failure that nobody foresaw."""
+    try:
+        return WorkbenchError(
+            "Something unexpected happened: a defect of Workbench.", f"Please report it with {_kept()}."
+        )
+    except OSError as unwritable:
+        last = traceback.format_exc().splitlines()
+        return WorkbenchError("Something unexpected happened.", f"No log could be kept: {unwritable}.", detail=last)
+
+
+def _kept() -> object:
+    """Keep the traceback in the user's state folder (0600); its path."""
     from workbench.state import State, state_root
 
     root = state_root()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = State(root).write_text("error.log", f"{sys.argv[1:]}\n{traceback.format_exc()}")
-    return f"Please report it with {log}."
+    return State(root).write_text("error.log", f"{sys.argv[1:]}\n{traceback.format_exc()}")

@@ -1,6 +1,5 @@
 """The local engine: virtual environments and server processes on this machine, for those without a container engine."""
 
-import errno
 import json
 import os
 import platform
@@ -18,7 +17,7 @@ from workbench.engines import tail as tailing
 from workbench.engines import venvs
 from workbench.engines.ports import need_free
 from workbench.engines.records import Record, Records
-from workbench.errors import EngineError
+from workbench.errors import EngineError, refused_by_system
 from workbench.labels import DEVICE, OWNER, PLAN, PROJECT
 from workbench.model import (
     Build,
@@ -311,10 +310,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise EngineError(
+        raise refused_by_system(error) or EngineError(
             f"{error.strerror or error}: {error.filename or 'this machine'}.",
-            "Free some space; `workbench prune --dry-run` lists what Workbench can remove."
-            if full
-            else "Check that the folder is there and that you may write it.",
+            "`workbench doctor` looks at this machine.",
         ) from error

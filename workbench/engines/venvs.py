@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import workbench.inside
 from workbench import process
+from workbench.engines.failures import FULL
 from workbench.errors import EngineError
 from workbench.model import Event, Leftover, VenvBuild
 
@@ -130,6 +131,13 @@ def _scratch(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _hint(build: VenvBuild, words: Iterable[str]) -> str:
+    if any(FULL.search(line) for line in words):
+        return "The disk is full: free some space; `workbench prune --dry-run` lists what Workbench can remove."
+    files = ", ".join(sorted(build.files)) or "none is there"
+    return f"Correct the dependency file that uv names ({files}), then run the same command again."
+
+
 def _run(build: VenvBuild, dependencies: Path, target: Path) -> Iterator[Event]:
     began = time.monotonic()
     yield Event("step", "Python environment", step=STEP)
@@ -141,12 +149,7 @@ def _run(build: VenvBuild, dependencies: Path, target: Path) -> Iterator[Event]:
         running.close()
     if code != 0:
         yield Event("failed", "Python environment", step=STEP, seconds=time.monotonic() - began)
-        raise EngineError(
-            "The project's Python environment could not be made.",
-            f"Correct the dependency file that uv names ({', '.join(sorted(build.files)) or 'none is there'}), "
-            "then run the same command again.",
-            detail=last,
-        )
+        raise EngineError("The project's Python environment could not be made.", _hint(build, last), detail=last)
     yield Event("done", "Python environment", step=STEP, seconds=time.monotonic() - began)
 
 
