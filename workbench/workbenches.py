@@ -1,5 +1,7 @@
 """Which workbenches there are: every engine that answers is asked; names and folders are resolved to them."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,16 +34,25 @@ class Found:
 
 
 @contextmanager
-def every() -> Iterator[list[Found]]:
-    """All workbenches of this user, on every engine that answers."""
-    import os
-
+def asked() -> Iterator[list[Engine]]:
+    """Every engine that answers; one that the user chose and that does not is named on standard error."""
     from workbench import engines
 
+    answering, missing = engines.answering(current_environ())
+    for line in missing:
+        sys.stderr.write(f"{line}\n")
     with ExitStack() as stack:
-        found: dict[str, Found] = {}
-        for engine in engines.answering(current_environ()):
+        for engine in answering:
             stack.callback(engine.close)
+        yield answering
+
+
+@contextmanager
+def every() -> Iterator[list[Found]]:
+    """All workbenches of this user, on every engine that answers."""
+    with asked() as answering:
+        found: dict[str, Found] = {}
+        for engine in answering:
             for running in engine.find({labels.OWNER: str(os.getuid())}):
                 # Podman's socket may serve as Docker's too: the first that knows a container has it.
                 found.setdefault(running.id, Found(running, engine, State.of(running.name)))

@@ -123,3 +123,13 @@ def test_help_is_quick_and_complete(somebody: MakePerson) -> None:
     for option in ("--engine", "--image", "--rebuild", "--offline", "--detach", "--dry-run", "--json", "--trust"):
         assert option in shown
     assert Path(me.home).exists() and not list(me.home.rglob("*"))
+
+
+def test_a_wrong_docker_host_does_not_hide_what_else_runs(somebody: MakePerson) -> None:
+    me = somebody("local")
+    bench = me.launch(me.project("notebooks-only"))
+    wrong = {"DOCKER_HOST": f"unix://{me.folder}/nothing.sock"}
+    listed = me.run("workbench", "ps", "--json", env=wrong).ok()
+    assert [each["name"] for each in listed.json()] == [bench.name]
+    assert "DOCKER_HOST" in listed.err
+    me.run("workbench", "stop", bench.name, env=wrong).ok()

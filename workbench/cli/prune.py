@@ -14,16 +14,10 @@ HEAD = ("WHAT", "NAME", "SIZE", "WHY")
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
     """Remove stopped workbenches, their HOME, old images and environments, unused networks. Only what is ours."""
-    from contextlib import ExitStack
+    from workbench.workbenches import asked
 
-    from workbench import engines
-    from workbench.launch import current_environ
-
-    with ExitStack() as stack:
-        found = []
-        for engine in engines.answering(current_environ()):
-            stack.callback(engine.close)
-            found += [(engine, leftover) for leftover in engine.leftovers()]
+    with asked() as engines:
+        found = [(engine, leftover) for engine in engines for leftover in engine.leftovers()]
         _list([leftover for _, leftover in found], json=json)
         if dry_run or not found:
             return

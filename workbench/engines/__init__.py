@@ -38,23 +38,24 @@ def connect(kind: Kind = "auto", environ: Mapping[str, str] | None = None) -> Fo
     return _container(DOCKER if kind == "docker" else PODMAN, env), ()
 
 
-def answering(environ: Mapping[str, str] | None = None) -> list["Engine"]:
-    """Every engine that answers here, the local one last. The caller closes them.
+def answering(environ: Mapping[str, str] | None = None) -> tuple[list["Engine"], tuple[str, ...]]:
+    """Every engine that answers here, the local one last; and a line about each that the user chose and that does not.
 
-    Raises `NoEngineError` only for one at an address that the user chose.
+    The caller closes them.
     """
     from workbench.engines.dialect import DOCKER, PODMAN
     from workbench.engines.local import LocalEngine
 
     env = os.environ if environ is None else environ
     found: list[Engine] = []
+    missing: list[str] = []
     for dialect in (DOCKER, PODMAN):
         try:
             found.append(_container(dialect, env))
-        except NoEngineError:
+        except NoEngineError as error:
             if _was_chosen(dialect, env):
-                raise
-    return [*found, LocalEngine()]
+                missing.append(f"{error.message} {error.hint}")
+    return [*found, LocalEngine()], tuple(missing)
 
 
 def _first(dialects: tuple["Dialect", ...], env: Mapping[str, str]) -> Found:
