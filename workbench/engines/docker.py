@@ -42,6 +42,9 @@ SAMPLE = 0.2
 """Seconds between the two samples that the CPU in use is measured from, where none was taken before."""
 Entry = Mapping[str, Any]
 
+NETWORK_ATTEMPTS = 12
+"""Starts of a container while others make and remove the shared network; five seconds together."""
+
 ENTER = ("/bin/sh", "-c", 'file="$WORKBENCH_RUN/variables.sh"; [ -r "$file" ] && . "$file"; exec "$0" "$@"')
 """Fixed text: takes over proxies, certificates and passed variables, and becomes the command that follows it."""
 
@@ -153,7 +156,7 @@ class DockerEngine:
 
     def _begin(self, id: str, run: ContainerRun) -> None:
         """Start; again when the network went, or was made twice, between our look and the start."""
-        for _ in range(4):
+        for attempt in range(NETWORK_ATTEMPTS):
             try:
                 self._client.start(id)
                 return
@@ -161,7 +164,7 @@ class DockerEngine:
                 if run.bridge is None:
                     raise
                 networks.have_network(self._client, run.bridge)
-                time.sleep(0.1)
+                time.sleep(min(0.1 * (attempt + 1), 0.5))
         self._client.start(id)
 
     def _deliver(self, id: str, command: tuple[str, ...], delivery: Delivery) -> None:

@@ -26,10 +26,7 @@ def have_network(client: "Client", bridge: Bridge) -> bool:
         same = _named(client, bridge.name)
         if same:
             _check(client, bridge, same[0])
-            for later in same[1:]:
-                # Two were made at once: all agree that the oldest stays. Who uses the other one starts again.
-                with suppress(InUse, Absent):
-                    client.remove_network(later["Id"])
+            _leave_one(client, same)
             return False
         try:
             _create(client, bridge)
@@ -39,6 +36,19 @@ def have_network(client: "Client", bridge: Bridge) -> bool:
         if len(_named(client, bridge.name)) == 1:
             return True
     raise EngineError(f"The network {bridge.name} cannot be made: it keeps going away.", "Run the same command again.")
+
+
+def _leave_one(client: "Client", same: list[Entry]) -> None:
+    """Where two were made at once all agree which stays: the one in use, else the oldest. Who lost his starts again."""
+    if len(same) == 1:
+        return
+    with suppress(Absent):
+        used = [network["Id"] for network in same if client.inspect_network(network["Id"])["Containers"]]
+        kept = used or [same[0]["Id"]]
+        for network in same:
+            if network["Id"] not in kept:
+                with suppress(InUse, Absent):
+                    client.remove_network(network["Id"])
 
 
 def have_volumes(client: "Client", run: ContainerRun) -> list[str]:
