@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from workbench import labels, ready
 from workbench.engines.base import Engine, PortTaken
-from workbench.errors import EngineError, NotReadyError, TrustError, WorkbenchError
+from workbench.errors import EngineError, NotReadyError, TrustError
 from workbench.model import (
     Build,
     Delivery,
@@ -278,10 +278,11 @@ def _in_order(build: Build) -> tuple[Build, ...]:
 
 def _start(found: Survey, plan: LaunchPlan) -> Launched:
     running, plan = _start_on_free_port(found, plan)
-    _remember(found, plan, running.port)
     try:
+        _remember(found, plan, running.port)
         _reach(found.engine, running, plan.delivery.token)
-    except WorkbenchError:
+    except BaseException:
+        # A Ctrl-C or a full disk too: what nobody was told of must not go on running.
         found.engine.stop(running.id)
         found.engine.remove(running.id)
         raise
