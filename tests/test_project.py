@@ -67,8 +67,8 @@ def test_a_notebook_means_the_project_around_it(tmp_path: Path) -> None:
 
 def test_with_no_marker_the_folder_itself_is_the_project(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    write(tmp_path, {"requirements.txt": "", "home/requirements.txt": "", "home/work/x.txt": ""})
-    assert find(".", cwd=home / "work", home=home).root == home / "work"
+    write(tmp_path, {"requirements.txt": "", "home/requirements.txt": "", "home/office/x.txt": ""})
+    assert find(".", cwd=home / "office", home=home).root == home / "office"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")

@@ -11,11 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from workbench import process
-from workbench.engines.base import BUILD, DEVICE, INPUTS, NAME, OWNER, PLAN, PROJECT, VERSION, Engine
+from workbench.engines.base import Engine
 from workbench.engines.dialect import Dialect
 from workbench.engines.fake import FakeEngine
 from workbench.engines.local import LocalEngine
 from workbench.errors import EngineError
+from workbench.labels import BUILD, DEVICE, INPUTS, NAME, OWNER, PLAN, PROJECT, VERSION
 from workbench.model import (
     Bridge,
     Build,

@@ -11,8 +11,9 @@ import pytest
 
 from tests.contract.benches import DELIVERY, SECRET, TOKEN, Bench, with_labels
 from workbench import process, ready
-from workbench.engines.base import NAME, PROJECT, Engine, NameTaken, PortTaken
+from workbench.engines.base import Engine, NameTaken, PortTaken
 from workbench.errors import EngineError, WorkbenchError
+from workbench.labels import NAME, PROJECT
 from workbench.model import Build, Delivery, Running, RunPlan
 
 NOBODY = "workbench-nobody-0000"

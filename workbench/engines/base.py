@@ -4,16 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from workbench.errors import EngineError
-from workbench.labels import BUILD as BUILD
-from workbench.labels import DEVICE as DEVICE
-from workbench.labels import INPUTS as INPUTS
-from workbench.labels import LABEL as LABEL
-from workbench.labels import NAME as NAME
-from workbench.labels import OWNER as OWNER
-from workbench.labels import PLAN as PLAN
-from workbench.labels import PORT as PORT
-from workbench.labels import PROJECT as PROJECT
-from workbench.labels import VERSION as VERSION
 from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
 
 
