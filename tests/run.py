@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
-from provision import checks, docker, network, packages, podman, python, registry, user
+from provision import checks, docker, gpu, network, packages, podman, python, registry, user
 from provision.ground import SOCKETS, Ground, ground, is_root, say
 from provision.packages import there
 from provision.programs import Ended, StepFailed
@@ -64,6 +64,7 @@ def _start_services(here: Ground, services: ExitStack) -> None:
         here.offer("CHROMIUM", chromium)
     else:
         here.leave_out("CHROMIUM", "chromium is not installed")
+    services.enter_context(gpu.nvidia(here))
     if not is_root():
         for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "USER"):
             here.leave_out(name, "setting it up needs root")

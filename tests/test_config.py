@@ -9,7 +9,7 @@ import pytest
 from workbench import config, project
 from workbench.envfile import parse
 from workbench.errors import ConfigError, ProjectError
-from workbench.model import Device, Mount, Settings
+from workbench.model import Device, DevicePackages, Mount, Settings
 from workbench.schema import OPTIONS
 from workbench.sources import line_of
 
@@ -90,7 +90,7 @@ def test_each_source_goes_over_the_one_before(tmp_path: Path) -> None:
         ("devices = ['/dev/video0', 'nvidia.com/gpu=all']", "devices", ("/dev/video0", "nvidia.com/gpu=all")),
         ("services = ['mlflow']", "services", ("mlflow",)),
         ("pass-env = ['USER']", "pass_env", {"USER": "ada"}),
-        ("cpu.packages = ['torch']\ngpu.index = 'https://example.org'", "cpus", None),
+        ("cpu.packages = ['torch']", "cpu", DevicePackages(("torch",))),
         ("[tool.workbench.images.dev]\ncmd = ['a']\nmounts = [{source='.', target='/x'}]", "image", None),
     ],
 )
@@ -130,7 +130,7 @@ def test_old_variables_beat_files_and_lose_to_new_ones(tmp_path: Path) -> None:
 def test_variables_told_to_a_server_are_not_settings(tmp_path: Path) -> None:
     told = {"WORKBENCH_RUN": "/run/x", "WORKBENCH_PORT": "8888", "WORKBENCH_DEVICE": "cpu"}
     settings = load(tmp_path, environ=told)
-    assert (settings.port, str(settings.device)) == (None, "cpu")
+    assert (settings.port, str(settings.device)) == (None, "auto")
 
 
 def test_dont_pull() -> None:
@@ -278,6 +278,16 @@ def test_a_mount_replaces_that_of_the_same_target_only(tmp_path: Path) -> None:
         ("cap-add = ['--x']", "is not a Linux capability"),
         ("devices = ['/etc/passwd']", "is not a device"),
         ("cpu = {package = ['x']}", "'package' is not known here. Did you mean `packages`?"),
+        ("cpu = {index = 'https://example.org'}", "missing required field `packages`"),
+        ("gpu.packages = []", "`gpu`: `packages` is empty: list what"),
+        ("gpu.packages = ['']", "expected text"),
+        ("gpu.packages = ['-r more.txt']", "'-r more.txt' is an option of an installer"),
+        ("gpu.packages = ['./wheels/x.whl']", "'./wheels/x.whl' is not a requirement such as torch>=2.5"),
+        ("gpu.packages = ['torch', 'jax=1']", "'jax=1' is not a requirement"),
+        ("gpu.packages = ['x @ file:///x.whl']", "is on this machine only"),
+        ("gpu = {packages = ['x'], index = 'ftp://example.org'}", "is not the address of a package index"),
+        ("gpu = {packages = ['x'], index = 'https://[x'}", "is not the address of a package index"),
+        ("gpu = {packages = ['x'], torch-backend = 'cuda12'}", "expected auto, cpu, or a version such as cu128"),
         ("images.dev.tga = 'x'", "'tga' is not known here. Did you mean `tag`?"),
         ("as-is = true", "`as-is` needs an image"),
         ("image = 'x'\nbase-image = 'y'", "contradicts"),
@@ -287,6 +297,42 @@ def test_wrong_values_name_their_line(tmp_path: Path, line: str, words: str) -> 
     error = refused(tmp_path, f"[project]\nname = 'x'\n\n{TABLE}\n{line}\n")
     assert words in error.message
     assert error.message.startswith(f"pyproject.toml:{7 if 'base-image' in line else 6}: ")
+
+
+def test_what_the_environments_of_the_devices_bring(tmp_path: Path) -> None:
+    text = """
+[tool.workbench.gpu]
+packages = ["torch==2.9.0", "jax[cuda12]; sys_platform == 'linux'", "x @ https://example.org/x.whl"]
+index = "https://example.org/simple"
+torch-backend = "cu128"
+"""
+    settings = load(tmp_path, text)
+    packages = ("torch==2.9.0", "jax[cuda12]; sys_platform == 'linux'", "x @ https://example.org/x.whl")
+    assert settings.gpu == DevicePackages(packages, "https://example.org/simple", "cu128")
+    assert settings.cpu is None
+    shown = {name: (value, str(origin)) for name, value, origin in config.describe(settings)}
+    words = f"{' '.join(packages)} index=https://example.org/simple torch-backend=cu128"
+    assert shown["gpu"] == (words, "pyproject.toml:2")
+    assert shown["cpu"] == ("-", "default")
+
+
+def test_the_packages_of_a_device_stand_in_files_only(tmp_path: Path) -> None:
+    assert load(tmp_path, environ={"WORKBENCH_CPU": "torch"}).cpu is None
+    assert "--cpu is not an option" in refused(tmp_path, flags={"cpu": "torch"}).message
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "packages = ['x'], index = 'https://ada:s3cr3t@example.org/simple'",
+        "packages = ['x'], index = 'ftp://ada:s3cr3t@example.org/simple'",
+        "packages = ['x @ git+https://s3cr3t@example.org/x.git']",
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path, table: str) -> None:
+    error = refused(tmp_path, f"{TABLE}gpu = {{{table}}}\n")
+    assert "~/.netrc" in error.message
+    assert "s3cr3t" not in error.message + error.hint
 
 
 def test_unknown_keys_name_the_nearest(tmp_path: Path) -> None:

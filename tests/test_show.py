@@ -1,12 +1,13 @@
 """Values to text: what a person reads."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from workbench import show
 from workbench.errors import EngineError, WorkbenchError
-from workbench.model import Endpoint, Event, Running, Stats
+from workbench.model import Endpoint, Event, Gpu, Running, Stats
 
 
 def test_an_error_says_what_happened_and_what_to_do():
@@ -74,6 +75,51 @@ def test_a_workbench_as_a_row():
     assert show.ps_row(RUNNING, now=1125.0) == (
         "analysis-3fa9c1", "running (starting)", "docker", "cpu", "21234", "2 min 5 s", "/home/ada/analysis",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "cell", "words"),
+    [
+        ("cpu", "", "cpu", "CPU"),
+        ("cpu", "all", "cpu (gpu ready)", "CPU; GPU ready"),
+        ("gpu", "all", "gpu", "GPU"),
+        ("gpu:0,1", "0,1", "gpu:0,1", "GPU 0,1"),
+    ],
+)
+def test_what_a_workbench_computes_with(device, gpus, cell, words):
+    running = replace(RUNNING, device=device, gpus=gpus)
+    assert show.ps_row(running)[show.PS_HEAD.index("DEVICE")] == cell
+    assert show.computes(running) == words
+
+
+GPU = Gpu(0, "GPU-1", "NVIDIA A10", memory=24_000_000_000, memory_used=3_100_000_000, load=0.12)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "text"),
+    [
+        (None, "-"),
+        ((), "-"),
+        ((GPU,), "12% · 3.1 GB / 24.0 GB"),
+        ((GPU, Gpu(1, "GPU-2", "NVIDIA A10")), "0: 12% · 3.1 GB / 24.0 GB, 1: - · - / -"),
+    ],
+)
+def test_gpus_with_load_and_memory(gpus, text):
+    assert show.gpus_cell(gpus) == text
+
+
+def test_gpus_for_a_program():
+    assert show.gpus_json(None) is None
+    assert show.gpus_json([GPU]) == [
+        {
+            "index": 0,
+            "uuid": "GPU-1",
+            "name": "NVIDIA A10",
+            "memory": 24_000_000_000,
+            "memory_used": 3_100_000_000,
+            "load": 0.12,
+        }
+    ]
 
 
 def test_a_workbench_for_a_program_has_every_promised_field():

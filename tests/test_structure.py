@@ -33,6 +33,7 @@ RULES = [
         ("workbench.engines", "workbench.process", "workbench.state", "os", "time", "random", "secrets"),
     ),
     ("workbench.engines", ("workbench.cli", "workbench.panel", "workbench.launch")),
+    ("workbench.review", ("workbench.cli", "workbench.engines", "workbench.panel", "workbench.launch")),
 ]
 
 

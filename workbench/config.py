@@ -9,7 +9,7 @@ from typing import Any
 from workbench import sources
 from workbench.dependencies import conda_files
 from workbench.errors import ConfigError, ProjectError
-from workbench.model import Device, Mount, Origin, Project, Settings
+from workbench.model import Device, DevicePackages, Mount, Origin, Project, Settings
 from workbench.schema import OPTIONS, json_schema
 from workbench.sources import Given
 from workbench.values import Place
@@ -165,6 +165,9 @@ def _text(name: str, value: object) -> str:
         return str(value).lower()
     if isinstance(value, Mount):
         return f"{value.source}:{value.target}{':ro' if value.read_only else ''}"
+    if isinstance(value, DevicePackages):
+        further = {"index": value.index, "torch-backend": value.torch_backend}
+        return " ".join([*value.packages, *(f"{key}={each}" for key, each in further.items() if each)])
     if name in ("memory", "shm-size") and isinstance(value, int):
         return _size(value)
     if isinstance(value, Device) or not isinstance(value, str):

@@ -19,6 +19,9 @@ class WorkbenchError(Exception):
         self.message = message
         self.hint = hint
         self.detail = tuple(detail)
+        # For tracebacks, in logs and in tests.
+        for line in self.detail:
+            self.add_note(line)
 
 
 class ConfigError(WorkbenchError):

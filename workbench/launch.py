@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from workbench import labels, ready
-from workbench.engines.base import Engine, PortTaken
-from workbench.errors import EngineError, NotReadyError, TrustError
+from workbench import labels, ready, recreate
+from workbench.engines.base import Engine, NoGpu, PortTaken
+from workbench.engines.ports import free_port
+from workbench.errors import EngineError, TrustError
 from workbench.model import (
     Build,
-    Delivery,
+    Device,
     Endpoint,
     Event,
     HostFacts,
@@ -83,7 +84,7 @@ class Launched:
 
 def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
     """Find the project, read its configuration and ask the engine. Changes nothing."""
-    from workbench import config, engines, hostnet, project
+    from workbench import config, engines, gpus, hostnet, project
 
     found = project.find(request.path)
     settings = config.load(found, environ, request.flags)
@@ -92,7 +93,10 @@ def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
     mine = hostnet.notices(network) if engine.name != "local" else ()
     for notice in (*notices, *config.notices(found, environ), *mine):
         ui.note(notice)
-    facts = replace(engine.facts(), network=network, executable=sys.executable, python=_python())
+    facts = engine.facts()
+    # What another machine has, only its engine can tell.
+    gpu = facts.gpu if facts.remote or engine.name == "fake" else gpus.survey(engine.name, environ)
+    facts = replace(facts, network=network, gpu=gpu, executable=sys.executable, python=_python())
     name = naming.workbench_name(found.name, str(found.root))
     no_pull = config.no_pull(environ) and engine.name != "local"
     return Survey(found, settings, engine, facts, State.of(name), name, no_pull)
@@ -132,7 +136,8 @@ def make_plan(found: Survey, request: Request, seed: Seed) -> LaunchPlan:
 
 
 def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
-    existing = _existing(found.engine, found.project, found.facts)
+    mine = {labels.PROJECT: str(found.project.root), labels.OWNER: str(found.facts.uid)}
+    existing = recreate.existing(found.engine, found.state, mine, ui.note)
     seed = _seed(found, existing, request)
     plan = make_plan(found, request, seed)
     if existing and existing.state == "running" and not _wants_restart(found, existing, plan, request, ui):
@@ -145,22 +150,31 @@ def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
         resumed = _resume(found, plan, existing)
         if resumed:
             return resumed
-    if existing:
-        # Stopped with other settings, or a half-made one of a launcher that was killed.
-        if existing.state == "stopped":
-            ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
-        found.engine.stop(existing.id)
-        found.engine.remove(existing.id)
+    if existing and existing.state == "stopped":
+        ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
     for command in commands.starting(plan.run, found.engine.name):
         ui.command(command)
-    return _start(found, plan)
+    with recreate.replacing(found.engine, found.state, existing, plan.delivery.token, ui.note):
+        return _start_on_device(found, plan, request, ui)
 
 
-def _existing(engine: Engine, project: Project, facts: HostFacts) -> Running | None:
-    """This user's workbench for the project, the running one first."""
-    wanted = {labels.PROJECT: str(project.root), labels.OWNER: str(facts.uid)}
-    found = sorted(engine.find(wanted), key=lambda each: each.state != "running")
-    return found[0] if found else None
+def _start_on_device(found: Survey, plan: LaunchPlan, request: Request, ui: Ui) -> Launched:
+    """Start on the device of the plan; where that was anything there is, without the GPU that cannot be had."""
+    try:
+        return _start(found, plan)
+    except NoGpu as error:
+        if found.settings.device.kind != "auto":
+            raise
+        ui.note(f"Without a GPU: {error.message} {error.hint}")
+        return _start(found, _without_gpu(found, request, plan))
+
+
+def _without_gpu(found: Survey, request: Request, plan: LaunchPlan) -> LaunchPlan:
+    """The plan for the CPU, under the name of the other: the next launch finds what this one asked for."""
+    on_cpu = replace(found, settings=replace(found.settings, device=Device("cpu")))
+    new = make_plan(on_cpu, request, Seed(plan.delivery.token, plan.run.port))
+    run = replace(new.run, labels={**new.run.labels, labels.PLAN: plan.digest})
+    return replace(new, run=run, digest=plan.digest)
 
 
 def _seed(found: Survey, existing: Running | None, request: Request) -> Seed:
@@ -168,7 +182,7 @@ def _seed(found: Survey, existing: Running | None, request: Request) -> Seed:
     seed = found.state.seed()
     wanted = found.settings.port
     if existing and existing.state == "running":
-        token = seed.token if seed else _token_of(found.engine, existing)
+        token = seed.token if seed else recreate.token_of(found.engine, existing)
         return Seed(token, existing.port)
     if seed is None:
         return _new_seed(found)
@@ -176,33 +190,7 @@ def _seed(found: Survey, existing: Running | None, request: Request) -> Seed:
 
 
 def _new_seed(found: Survey) -> Seed:
-    return Seed(new_token(), found.settings.port or _free_port(naming.first_port(str(found.project.root))))
-
-
-def _free_port(first: int) -> int:
-    """The first port from `first` on that nobody listens on here."""
-    import socket
-
-    for port in range(first, first + 1000):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise EngineError(f"No free port between {first} and {first + 1000}.", "Name one with --port.")
-
-
-def _token_of(engine: Engine, running: Running) -> str:
-    """The token of a workbench whose state folder was lost, from its own memory."""
-    read = engine.exec(running.id, ("cat", "/run/workbench/token"))
-    if read.code != 0 or not read.out.strip():
-        raise EngineError(
-            f"The token of the running workbench {running.name} is lost.",
-            f"Start it anew: workbench rm {running.name}, then run-notebook. HOME in the container goes with it.",
-        )
-    return read.out.strip()
+    return Seed(new_token(), found.settings.port or free_port(naming.first_port(str(found.project.root))))
 
 
 def _wants_restart(found: Survey, existing: Running, plan: LaunchPlan, request: Request, ui: Ui) -> bool:
@@ -221,7 +209,7 @@ def _wants_restart(found: Survey, existing: Running, plan: LaunchPlan, request: 
 
 def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed) -> Launched:
     found.state.keep_seed(seed)
-    _reach(found.engine, existing, seed.token)
+    ready.reach(found.engine, existing, seed.token)
     return Launched(found, plan, "opened", existing, _endpoint(found, existing, seed.token))
 
 
@@ -277,10 +265,9 @@ def _in_order(build: Build) -> tuple[Build, ...]:
 
 
 def _start(found: Survey, plan: LaunchPlan) -> Launched:
-    running, plan = _start_on_free_port(found, plan)
+    running, plan = _start_onfree_port(found, plan)
     try:
-        _remember(found, plan, running.port)
-        _reach(found.engine, running, plan.delivery.token)
+        ready.reach(found.engine, running, plan.delivery.token)
     except BaseException:
         # A Ctrl-C or a full disk too: what nobody was told of must not go on running.
         found.engine.stop(running.id)
@@ -289,17 +276,17 @@ def _start(found: Survey, plan: LaunchPlan) -> Launched:
     return Launched(found, plan, "started", running, _endpoint(found, running, plan.delivery.token))
 
 
-def _start_on_free_port(found: Survey, plan: LaunchPlan) -> tuple[Running, LaunchPlan]:
+def _start_onfree_port(found: Survey, plan: LaunchPlan) -> tuple[Running, LaunchPlan]:
     """Start; where the port was taken meanwhile and the user did not name it, on the next free one."""
     for _ in range(20):
-        # Before the start: should we be killed in it, the next launch still knows the token.
-        found.state.keep_seed(Seed(plan.delivery.token, plan.run.port))
+        # Before the start: should we be killed in it, the next launch still knows what it finds.
+        _remember(found, plan, plan.run.port)
         try:
             return found.engine.start(plan.run, plan.delivery), plan
         except PortTaken:
             if found.settings.port:
                 raise
-            plan = replace(plan, run=_on_port(plan.run, _free_port(plan.run.port + 1)))
+            plan = replace(plan, run=_on_port(plan.run, free_port(plan.run.port + 1)))
     raise EngineError("Twenty ports in a row were taken while starting.", "Name a free one with --port.")
 
 
@@ -314,18 +301,7 @@ def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     found.state.keep_seed(Seed(plan.delivery.token, port))
     inputs = {} if isinstance(plan.build, ImageUse) else dict(plan.build.inputs)
     found.state.write("plan.json", {"digest": plan.digest, "run": describe(plan.run, plan.build), "inputs": inputs})
-    keep_delivery(found.state, plan.delivery)
-
-
-def keep_delivery(state: State, delivery: Delivery, name: str = "delivery.json") -> Path:
-    """Keep what a restart must hand over again (0600), in the form in which the server reads it."""
-    return state.write(name, {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)})
-
-
-def kept_delivery(state: State, token: str) -> Delivery:
-    """What a restart hands over."""
-    kept = state.read("delivery.json") or {}
-    return Delivery(token, env=kept.get("env", {}), files=kept.get("files", {}))
+    found.state.keep_delivery(plan.delivery)
 
 
 def _resume(found: Survey, plan: LaunchPlan, existing: Running) -> Launched | None:
@@ -335,44 +311,8 @@ def _resume(found: Survey, plan: LaunchPlan, existing: Running) -> Launched | No
     except PortTaken:
         return None
     _remember(found, plan, running.port)
-    _reach(found.engine, running, plan.delivery.token)
+    ready.reach(found.engine, running, plan.delivery.token)
     return Launched(found, plan, "resumed", running, _endpoint(found, running, plan.delivery.token))
-
-
-def restart(engine: Engine, running: Running) -> Endpoint:
-    """Stop a workbench and start it again as it was approved."""
-    state = State.of(running.name)
-    with state.lock(lambda: None):
-        seed = state.seed()
-        token = seed.token if seed else _token_of(engine, running)
-        engine.stop(running.id)
-        again = engine.resume(running.id, kept_delivery(state, token))
-        _reach(engine, again, token)
-    return ready.endpoint(again, token)
-
-
-def _reach(engine: Engine, running: Running, token: str) -> None:
-    """Wait for the server; when it does not come, say why with its own last words."""
-    try:
-        ready.wait(running.port, token, lambda: _state(engine, running) == "running")
-    except NotReadyError as error:
-        raise _explained(engine, running, error) from error
-
-
-def _state(engine: Engine, running: Running) -> str:
-    found = engine.find({labels.NAME: running.name, labels.OWNER: running.owner})
-    return next((each.state for each in found if each.id == running.id), "gone")
-
-
-def _explained(engine: Engine, running: Running, error: NotReadyError) -> NotReadyError:
-    found = next((each for each in engine.find({labels.NAME: running.name}) if each.id == running.id), None)
-    if found and found.out_of_memory:
-        return NotReadyError("The workbench was ended for lack of memory.", "Give it more: --memory 4g, or none.")
-    try:
-        last = tuple(line for line in engine.logs(running.id, tail=20) if line.strip())[-6:]
-    except EngineError:
-        last = ()
-    return NotReadyError(error.message, "These are the server's last lines.", detail=last)
 
 
 def _endpoint(found: Survey, running: Running, token: str) -> Endpoint:

@@ -8,6 +8,8 @@ from typing import Literal
 
 EngineName = Literal["docker", "podman", "local", "fake"]
 DeviceKind = Literal["auto", "cpu", "gpu"]
+GpuForm = Literal["request", "runtime", "cdi"]
+"""How an engine is asked for GPUs: `--gpus` (a device request), `--runtime=nvidia`, or names of CDI devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,17 @@ class Device:
 
     def __str__(self) -> str:
         return f"{self.kind}:{','.join(self.ids)}" if self.ids else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePackages:
+    """What the environment of one device has over the shared one: `[tool.workbench.cpu]`, `[tool.workbench.gpu]`."""
+
+    packages: tuple[str, ...]
+    index: str | None = None
+    """A package index that is looked at before the usual one."""
+    torch_backend: str | None = None
+    """uv's `--torch-backend`: `auto`, `cpu`, `cu128` …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,9 @@ class Settings:
     cap_add: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    cpu: DevicePackages | None = None
+    gpu: DevicePackages | None = None
+    """Either one makes two environments over the shared one; None for both makes none."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
@@ -135,6 +151,35 @@ class Network:
 
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One NVIDIA GPU. Memory in bytes, `load` from 0 to 1; None where that was not asked or is not known."""
+
+    index: int
+    uuid: str
+    name: str
+    memory: int | None = None
+    memory_used: int | None = None
+    load: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuFacts:
+    """What this machine has for GPUs. Empty texts mean that there is none, or that its version cannot be told."""
+
+    driver: str = ""
+    """Version of the NVIDIA driver, for instance `570.86.15`."""
+    gpus: tuple[Gpu, ...] = ()
+    toolkit: str = ""
+    """Version of the NVIDIA Container Toolkit, for instance `1.18.0`."""
+    hook: bool = False
+    """Whether `nvidia-container-runtime-hook` is there, without which Docker takes no device requests."""
+    cdi: tuple[str, ...] = ()
+    """The names after `nvidia.com/gpu=` in this machine's CDI specifications: `all`, `0`, `GPU-…`."""
+    absent: bool = False
+    """Whether it is certain that no NVIDIA GPU is in this machine, and so no driver can help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +203,14 @@ class HostFacts:
     isolated_bridge: bool = True
     """Whether one bridge network can keep its containers apart (`enable_icc=false`)."""
     runtimes: tuple[str, ...] = ()
+    """OCI runtimes that are registered with the engine, for instance `nvidia`, `runc`."""
+    takes_cdi: bool = False
+    """Whether the engine's API takes CDI names (Docker: switched on; Podman: from 5.4)."""
+    program: bool = True
+    """Whether the engine's own program is on this machine."""
+    remote: bool = False
+    """Whether the engine runs on another machine, or in a virtual one: `gpu` then says nothing about it."""
+    gpu: GpuFacts = GpuFacts()
     cgroup_limits: bool = True
     """Whether memory, CPU and pids limits can be set (rootless engines without delegation cannot)."""
     python: str = ""
@@ -218,6 +271,10 @@ class VenvBuild:
     """The project's folder: labels the environment, for `prune`."""
     python: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    devices: str = ""
+    """Content of `devices.json`, as `inside/overlays.py` reads it; empty for no device environments."""
+    apart: tuple[str, ...] = ()
+    """Packages that every device environment brings by itself: the shared one goes without."""
     force: bool = False
     offline: bool = False
 
@@ -267,6 +324,13 @@ class ContainerRun:
     privileged: bool = False
     cap_add: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    """`/dev/…` or names of CDI devices, those of GPUs included when `gpu_form` is `cdi`."""
+    device: str = "cpu"
+    """What kernels start on: `cpu`, `gpu`, `gpu:0,1`."""
+    gpu_form: GpuForm | None = None
+    """None: the container gets no GPU."""
+    gpu_ids: tuple[str, ...] = ()
+    """Indices or UUIDs; empty for all. Only with a `gpu_form`."""
     userns: str | None = None
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     build: str = ""
@@ -288,6 +352,8 @@ class LocalRun:
     """Run folder (0700): delivery, server log, Jupyter's runtime files."""
     venv: str
     env: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    """What kernels start on: `cpu`, `gpu`, `gpu:0,1`."""
     stop_timeout: int = 30
 
 
@@ -350,6 +416,9 @@ class Running:
     image: str
     plan: str
     device: str = "cpu"
+    """What kernels start on: `cpu`, `gpu`, `gpu:0,1`."""
+    gpus: str = ""
+    """Which GPUs it has, whatever kernels start on: `all`, `0,1`; empty for none (label `io.workbench.gpus`)."""
     owner: str = ""
     health: str = ""
     """`starting`, `healthy`, `unhealthy`, or empty where the engine has no check."""

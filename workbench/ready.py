@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from workbench.errors import NotReadyError
+from workbench import labels
+from workbench.engines.base import Engine
+from workbench.errors import EngineError, NotReadyError
 from workbench.model import Endpoint, Running
 from workbench.plan import naming
 
@@ -56,6 +58,30 @@ def wait(port: int, token: str, alive: Callable[[], bool], *, patience: float = 
                 raise NotReadyError("The server ended before it answered.")
             asked = now
         time.sleep(0.02)
+
+
+def reach(engine: Engine, running: Running, token: str) -> None:
+    """Wait for the server; when it does not come, say why with its own last words."""
+    try:
+        wait(running.port, token, lambda: _state(engine, running) == "running")
+    except NotReadyError as error:
+        raise _explained(engine, running, error) from error
+
+
+def _state(engine: Engine, running: Running) -> str:
+    found = engine.find({labels.NAME: running.name, labels.OWNER: running.owner})
+    return next((each.state for each in found if each.id == running.id), "gone")
+
+
+def _explained(engine: Engine, running: Running, error: NotReadyError) -> NotReadyError:
+    found = next((each for each in engine.find({labels.NAME: running.name}) if each.id == running.id), None)
+    if found and found.out_of_memory:
+        return NotReadyError("The workbench was ended for lack of memory.", "Give it more: --memory 4g, or none.")
+    try:
+        last = tuple(line for line in engine.logs(running.id, tail=20) if line.strip())[-6:]
+    except EngineError:
+        last = ()
+    return NotReadyError(error.message, "These are the server's last lines.", detail=last)
 
 
 def can_open_browser(environ: Mapping[str, str]) -> bool:

@@ -18,13 +18,9 @@ MountTable = TypedDict(
 )
 
 
-class DeviceTable(TypedDict, total=False):
-    """What the environment of one device has over the shared one."""
-
-    packages: list[str]
-    index: str
-
-
+DeviceTable = TypedDict(
+    "DeviceTable", {"packages": Required[list[str]], "index": str, "torch-backend": str}, total=False
+)
 ImageTable = TypedDict(
     "ImageTable",
     {
@@ -64,6 +60,7 @@ class Option:
     many: bool = False
     file: bool = True
     environment: bool = True
+    flag: bool = True
     used: bool = True
 
     @property
@@ -80,14 +77,15 @@ class Option:
         """Raise ValueError, with the reason, for a value of a file whose type is wrong or whose keys are unknown."""
         import msgspec
 
+        # First: a key that is written wrongly explains one that is missing.
+        for key, known in _strangers(value, self.type):
+            raise ValueError(f"{key!r} is not known here. {nearest(key, known)}")
         try:
             msgspec.convert(value, self.type)
         except msgspec.ValidationError as error:
             raise ValueError(
                 str(error).replace("Expected", "expected").replace(" - at `$", " - at `" + self.name)
             ) from None
-        for key, known in _strangers(value, self.type):
-            raise ValueError(f"{key!r} is not known here. {nearest(key, known)}")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
@@ -107,6 +105,8 @@ _SHAPES: Mapping[str, Mapping[str, object]] = {
     "cpus": {"exclusiveMinimum": 0},
 }
 """What a schema says beyond the type, for editors; `read` decides."""
+
+_DEVICE = 'What the {} environment has over the shared one: packages = ["NAME==VERSION"], index, torch-backend.'
 
 OPTIONS: tuple[Option, ...] = (
     Option("engine", str, "What runs the workbench.", values.engine, "auto"),
@@ -130,8 +130,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("cap-add", list[str], "Linux capabilities to add.", values.capabilities, many=True),
     Option("devices", list[str], "Devices of this machine.", values.devices, many=True),
     Option("services", list[str], "Companion containers.", values.names, many=True),
-    Option("cpu", DeviceTable, "Packages of the CPU environment.", values.anything, used=False),
-    Option("gpu", DeviceTable, "Packages of the GPU environment.", values.anything, used=False),
+    Option("cpu", DeviceTable, _DEVICE.format("CPU"), values.device_packages, environment=False, flag=False),
+    Option("gpu", DeviceTable, _DEVICE.format("GPU"), values.device_packages, environment=False, flag=False),
     Option("images", dict[str, ImageTable], "Settings per image.", values.anything, used=False),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

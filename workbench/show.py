@@ -4,9 +4,10 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 from workbench.errors import WorkbenchError
-from workbench.model import Endpoint, Event, Leftover, Running, Stats
+from workbench.model import Endpoint, Event, Gpu, Leftover, Running, Stats
 
 ERROR_LINES = 10
 """A failure never takes more of the screen than this."""
@@ -40,6 +41,7 @@ STEPS = {
     "system-packages": "System packages",
     "server-environment": "JupyterLab",
     "project-environment": "The project's dependencies",
+    "device-environments": "The CPU and GPU environments",
     "post-build": "postBuild",
     "add-user": "Your account",
     "exporting to image": "Writing the image",
@@ -49,6 +51,8 @@ STEPS = {
 SHORT = 0.05
 """Seconds below which a step was no wait."""
 
+OF_NO_INTEREST = re.compile(r"(COPY|ARG|ENV|USER|LABEL|EXPOSE|ENTRYPOINT)\b|FROM [0-9a-f]{64}\b")
+"""Instructions that take no time; the second one continues from another stage of the same build."""
 STEP_NUMBER = re.compile(r"^(?:\[[^\]]*\]|STEP \d+/\d+:)\s*")
 
 
@@ -57,14 +61,14 @@ def step(name: str) -> str:
     known = next((words for part, words in STEPS.items() if part in name), None)
     if known:
         return known
-    if "/opt/build" in name or name.startswith("[internal]") or re.match(r"(COPY|ARG|ENV|USER|LABEL)\b", _bare(name)):
-        return ""
     bare = _bare(name)
+    if "/opt/build" in name or name.startswith("[internal]") or OF_NO_INTEREST.match(bare):
+        return ""
     return bare if len(bare) <= 72 else f"{bare[:71]}…"
 
 
 def _bare(name: str) -> str:
-    return " ".join(STEP_NUMBER.sub("", name).split())
+    return re.sub(r"^(FROM \S+) AS \w+$", r"\1", " ".join(STEP_NUMBER.sub("", name).split()))
 
 
 def event(news: Event) -> str | None:
@@ -128,11 +132,22 @@ def ps_row(running: Running, now: float | None = None) -> tuple[str, ...]:
         running.name,
         f"{running.state} ({running.health})" if running.health in ("starting", "unhealthy") else running.state,
         running.engine,
-        running.device,
+        f"{running.device} (gpu ready)" if _gpu_ready(running) else running.device,
         str(running.port),
         up,
         running.project,
     )
+
+
+def computes(running: Running) -> str:
+    """What a workbench computes with, as a person says it: `CPU`, `GPU`, `GPU 0,1`, `CPU; GPU ready`."""
+    kind, _, ids = running.device.partition(":")
+    return f"{kind.upper()} {ids}".rstrip() + ("; GPU ready" if _gpu_ready(running) else "")
+
+
+def _gpu_ready(running: Running) -> bool:
+    """Whether it has a GPU, and kernels start without it."""
+    return bool(running.gpus) and running.device == "cpu"
 
 
 def running_json(running: Running, endpoint: Endpoint | None) -> dict[str, object]:
@@ -163,6 +178,22 @@ def stats_cells(stats: Stats) -> tuple[str, ...]:
         f"{size(stats.net_in)} / {size(stats.net_out)}",
         f"{size(stats.disk_read)} / {size(stats.disk_written)}",
     )
+
+
+def gpus_cell(gpus: Sequence[Gpu] | None) -> str:
+    """Load and memory of each GPU: `12% · 3.1 GB / 24 GB`, with its index where there are several."""
+    several = len(gpus or ()) > 1
+    return ", ".join(f"{gpu.index}: {_gpu(gpu)}" if several else _gpu(gpu) for gpu in gpus or ()) or "-"
+
+
+def _gpu(gpu: Gpu) -> str:
+    load = "-" if gpu.load is None else f"{gpu.load:.0%}"
+    return f"{load} · {size(gpu.memory_used)} / {size(gpu.memory)}"
+
+
+def gpus_json(gpus: Sequence[Gpu] | None) -> list[dict[str, object]] | None:
+    """The same for a program; None where there is no GPU."""
+    return None if gpus is None else [asdict(gpu) for gpu in gpus]
 
 
 def leftover_row(leftover: Leftover) -> tuple[str, ...]:

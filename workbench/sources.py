@@ -18,7 +18,7 @@ DOCKERUTILS = "docker/dockerutils.cfg"
 OLD_DIFFS = ("RESERO_JUPYTER_DIFFS", "DOCKER_DS_DIFFS")
 """Variables of dockerutils: anything but a word for no turns diffs on."""
 _NO = ("0", "false", "no", "off", "no_diffs")
-_INSIDE = ("port", "classic")
+_INSIDE = ("port", "classic", "device", "diffs")
 """Settings whose variables Workbench itself sets for its server, where they mean that server."""
 
 
@@ -100,8 +100,9 @@ def command_line(flags: Mapping[str, object], place: Place) -> list[Given]:
     for field, value in flags.items():
         name = field.replace("_", "-")
         origin = Origin("flag", "--mount" if name == "mounts" else f"--{name}")
-        if name not in BY_NAME or not BY_NAME[name].used:
-            raise ConfigError(f"{origin} is not an option.", nearest(name, BY_NAME))
+        known = [option.name for option in OPTIONS if option.used and option.flag]
+        if name not in known:
+            raise ConfigError(f"{origin} is not an option.", nearest(name, known))
         if value is None:
             continue
         if name == "env" and isinstance(value, list | tuple):
@@ -171,7 +172,7 @@ def _from_table(file: DependencyFile, path: tuple[str, ...], value: object, plac
     if not option.used:
         return
     given = Given(option.name, value, Origin("file", where), place)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and option.many:
         for key, each in value.items():
             origin = Origin("file", f"{file.name}:{line_of(text, (*path, key))}")
             yield replace(given, value={key: each}, origin=origin)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ProjectError
-from workbench.model import Seed
+from workbench.model import Delivery, Seed
 
 
 def state_root() -> Path:
@@ -75,6 +75,14 @@ class State:
         """Remember token and port for the life of the workbench."""
         self.write("seed.json", {"token": seed.token, "port": seed.port})
 
+    def keep_delivery(self, delivery: Delivery, name: str = "delivery.json") -> Path:
+        """Keep what a restart must hand over again, in the form in which the server reads it."""
+        return self.write(name, {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)})
+
+    def kept_delivery(self, token: str) -> Delivery:
+        """What a restart hands over."""
+        return as_delivery(self.read("delivery.json"), token)
+
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON document of this folder, None when it is missing or was cut off."""
         try:
@@ -100,11 +108,21 @@ class State:
             error.filename = error.filename or str(self.folder)
             raise
 
+    def drop(self, name: str) -> None:
+        """Remove a document of this folder; no error when it is not there."""
+        (self.folder / name).unlink(missing_ok=True)
+
     def forget(self) -> None:
         """Remove what a removed workbench leaves here. The lock stays: another command may be waiting for it."""
         for path in self.folder.iterdir():
             if path.is_file() and path.name != "lock":
                 path.unlink(missing_ok=True)
+
+
+def as_delivery(kept: Mapping[str, Any] | None, token: str) -> Delivery:
+    """A kept delivery as a value, with this token."""
+    kept = kept or {}
+    return Delivery(token, env=kept.get("env", {}), files=kept.get("files", {}))
 
 
 def new_token() -> str:

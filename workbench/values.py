@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from workbench.envfile import parse as parse_env_file
-from workbench.model import Device, Mount
+from workbench.model import Device, DevicePackages, Mount
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -176,9 +177,55 @@ def devices(value: object, place: Place) -> dict[str, str]:
     return {name: name for name in found}
 
 
+def device_packages(value: object, place: Place) -> DevicePackages:
+    """A table of `packages`, `index` and `torch-backend`."""
+    table = value if isinstance(value, Mapping) else {}
+    packages = tuple(_requirement(each, place) for each in table.get("packages", ()))
+    if not packages:
+        raise ValueError("`packages` is empty: list what this environment has over the shared one, or remove the table")
+    backend = table.get("torch-backend")
+    if backend is not None and not re.fullmatch(r"auto|cpu|xpu|cu\d{2,3}|rocm\d+(\.\d+)*", str(backend), re.ASCII):
+        raise ValueError(f"`torch-backend`: expected auto, cpu, or a version such as cu128 or rocm6.4, got {backend!r}")
+    index = table.get("index")
+    return DevicePackages(packages, None if index is None else _index(index, place), backend)
+
+
 def anything(value: object, place: Place) -> object:
     """A table that has been checked and that nothing reads yet."""
     return value
+
+
+def _requirement(value: object, place: Place) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = text(value, place)
+    if found.startswith("-"):
+        raise ValueError(f"`packages`: {found!r} is an option of an installer: list the packages by their names")
+    _without_user("packages", found)
+    try:
+        url = Requirement(found).url
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"`packages`: {found!r} is not a requirement such as torch>=2.5: {reason}") from error
+    if url and urlsplit(url).scheme in ("", "file"):
+        raise ValueError(f"`packages`: {found!r} is on this machine only, where a build of an image cannot see it")
+    return found
+
+
+def _index(value: object, place: Place) -> str:
+    found = text(value, place)
+    _without_user("index", found)
+    if not re.fullmatch(r"https?://(\[[0-9a-fA-F:]+\]|[\w.-]+)(:\d+)?(/\S*)?", found):
+        raise ValueError(
+            f"`index`: {found!r} is not the address of a package index, such as https://example.org/simple"
+        )
+    return found
+
+
+def _without_user(name: str, value: str) -> None:
+    """Refuse a URL with a password or token, which everybody could read in the image; without repeating it."""
+    if re.search(r"https?://[^/\s]*@|://[^/\s]*:[^/\s]*@", value):
+        raise ValueError(f"`{name}` has a user name in a URL, for all to read: write that into ~/.netrc, not here")
 
 
 def _mount_text(value: object, place: Place) -> Mount:

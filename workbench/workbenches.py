@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import labels, ready
+from workbench import labels, ready, recreate
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError
 from workbench.launch import current_environ
@@ -27,6 +27,10 @@ class Found:
         """Where it answers; None when its token is not known on this machine."""
         seed = self.state.seed()
         return ready.endpoint(self.running, seed.token) if seed else None
+
+    def containers(self) -> list[Running]:
+        """All that the engine has of it: with one that was set aside while it was replaced."""
+        return self.engine.find({labels.NAME: self.running.name, labels.OWNER: self.running.owner})
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it, so that no launch comes between."""
@@ -53,7 +57,7 @@ def every() -> Iterator[list[Found]]:
     with asked() as answering:
         found: dict[str, Found] = {}
         for engine in answering:
-            for running in engine.find({labels.OWNER: str(os.getuid())}):
+            for running in recreate.in_place(engine.find({labels.OWNER: str(os.getuid())})):
                 # Podman's socket may serve as Docker's too: the first that knows a container has it.
                 found.setdefault(running.id, Found(running, engine, State.of(running.name)))
         yield sorted(found.values(), key=lambda each: each.running.name)

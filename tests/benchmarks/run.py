@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 BASE = os.environ.get("WORKBENCH_BENCH_BASE", "python:3.11-slim-bookworm")
 STOCK = "workbench-bench-stock"
@@ -28,6 +29,17 @@ RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \\
     python3 -m venv /opt/stock && PIP_CERT=/run/secrets/ca /opt/stock/bin/pip install jupyterlab
 """
 
+STAND_IN = """#!/bin/sh
+case "$*" in *driver_version*) echo 570.86.15 ;; *) echo "0, GPU-0, Stand-in, 24564, 0, 0" ;; esac
+"""
+"""An nvidia-smi that makes a machine without a GPU offer the GPU kernel."""
+DEVICES = """
+[tool.workbench.cpu]
+packages = ["iniconfig==2.0.0"]
+[tool.workbench.gpu]
+packages = ["iniconfig==2.1.0"]
+"""
+
 Row = tuple[str, list[float], str, list[float], str]
 
 
@@ -35,7 +47,7 @@ def call(*argv: str | Path, env: dict[str, str] | None = None, cwd: Path | None 
     """Run a command, or end the benchmark with what it said."""
     done = subprocess.run([str(word) for word in argv], env={**os.environ, **(env or {})}, cwd=cwd, capture_output=True)
     if done.returncode:
-        sys.exit(f"{argv}: exit code {done.returncode}\n{done.stderr.decode()[-3000:]}")
+        sys.exit(f"{argv}: exit code {done.returncode}\n{(done.stdout + done.stderr).decode()[-3000:]}")
     return done.stdout.decode()
 
 
@@ -208,6 +220,54 @@ def _forget(project: Path) -> None:
         call(DOCKER, "image", "rm", "-f", image)
 
 
+def devices(rounds: int) -> list[Row]:
+    """A project with two environments and both kernels against the same with one: the launch, and a kernel's answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        one, two = a_project(Path(folder) / "one"), a_project(Path(folder) / "two")
+        (two / "pyproject.toml").write_text((two / "pyproject.toml").read_text() + DEVICES)
+        stand_in = Path(folder) / "bin/nvidia-smi"
+        stand_in.parent.mkdir()
+        stand_in.write_text(STAND_IN)
+        stand_in.chmod(0o755)
+        os.environ["PATH"] = f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"
+        started = in_turn(rounds, lambda: _launched(two, "auto", kernels=2), lambda: _launched(one, "cpu", kernels=1))
+        answers = in_turn(rounds, lambda: _kernel_answers(two, "python3-gpu"), lambda: _kernel_answers(one, "python3"))
+        for project in (one, two):
+            call(PROGRAMS / "workbench", "rm", "-f", project)
+    return [
+        ("warm launch with two kernels, local engine", started[0], "with one", started[1], "≤ 50 ms more"),
+        ("kernel of a device answers", answers[0], "of the only environment", answers[1], "< 0.8 s"),
+    ]
+
+
+def _launched(project: Path, device: str, *, kernels: int) -> float:
+    """Seconds of a launch with so many kernels to choose from."""
+    if any(each["project"] == str(project) for each in json.loads(call(PROGRAMS / "workbench", "ps", "--json"))):
+        call(PROGRAMS / "workbench", "rm", "-f", project)
+    seconds = timed(lambda: launch(project, "local", "--device", device))
+    found = _jupyter(project).call("GET", "api/kernelspecs")["kernelspecs"]
+    if len(found) != kernels:
+        sys.exit(f"{kernels} kernels were wanted, there are {list(found)}")
+    return seconds
+
+
+def _kernel_answers(project: Path, name: str) -> float:
+    """Seconds from the request for a kernel to its first answer."""
+    jupyter, begun = _jupyter(project), time.perf_counter()
+    with jupyter.kernel(name) as kernel:
+        kernel.run("6 * 7").ok()
+        return time.perf_counter() - begun
+
+
+def _jupyter(project: Path) -> Any:
+    """The project's server, as the tests speak to it."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from support.kernel import Jupyter
+
+    described = json.loads(call(PROGRAMS / "workbench", "url", "--json", project))
+    return Jupyter(described["api_url"], described["token"])
+
+
 def ps(rounds: int) -> list[Row]:
     """`workbench ps` with a hundred workbenches, against the engine's own list of them."""
     names = [f"workbench-bench-{number}" for number in range(100)]
@@ -270,7 +330,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-BENCHMARKS = {"help": help_, "warm": warm, "local": local, "first": first, "ps": ps}
+BENCHMARKS = {"help": help_, "warm": warm, "local": local, "first": first, "devices": devices, "ps": ps}
 
 
 def main() -> None:

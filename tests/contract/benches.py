@@ -16,7 +16,7 @@ from workbench.engines.dialect import Dialect
 from workbench.engines.fake import FakeEngine
 from workbench.engines.local import LocalEngine
 from workbench.errors import EngineError
-from workbench.labels import BUILD, DEVICE, INPUTS, NAME, OWNER, PLAN, PROJECT, VERSION
+from workbench.labels import BUILD, DEVICE, GPUS, INPUTS, NAME, OWNER, PLAN, PROJECT, VERSION
 from workbench.model import (
     Bridge,
     Build,
@@ -29,6 +29,7 @@ from workbench.model import (
     RunPlan,
     VenvBuild,
 )
+from workbench.plan.device import Choice, environment
 
 HERE = Path(__file__).parent
 TINY = HERE / "image"
@@ -290,6 +291,19 @@ class ContainerBench(ImageBench):
         self.cli("rm", "-f", f"somebodys-{self.key}")
         for image in self.cli("images", "-q", "--filter", f"label={PROJECT}={self.project}").out.split():
             self.cli("rmi", "-f", image)
+
+
+def with_gpus(run: ContainerRun, choice: Choice) -> ContainerRun:
+    """The same run on a device, as the plan makes it."""
+    return replace(
+        run,
+        device=choice.device,
+        gpu_form=choice.form,
+        gpu_ids=choice.ids,
+        devices=choice.names,
+        env={**run.env, **environment(choice.kind, choice.form, choice.ids)},
+        labels={**run.labels, DEVICE: choice.device, GPUS: choice.gpus},
+    )
 
 
 def with_labels(run: RunPlan, extra: Mapping[str, str]) -> RunPlan:

@@ -53,6 +53,17 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, containers: dict[str, 
     made.engine.close()
 
 
+@pytest.fixture(params=["docker", "podman"])
+def container_bench(
+    request: pytest.FixtureRequest, tmp_path: Path, containers: dict[str, ContainerBench]
+) -> Iterator[ContainerBench]:
+    """One of the engines that run containers."""
+    made = _container(request.param, tmp_path, containers)
+    yield made
+    made.clean()
+    made.engine.close()
+
+
 @pytest.fixture
 def engine(bench: Bench) -> Engine:
     """The bench's engine."""

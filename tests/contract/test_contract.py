@@ -168,6 +168,60 @@ def test_a_workbench_that_crashed_is_not_running_and_can_resume(bench: Bench, en
     wait_for(bench, engine.resume(running.id, DELIVERY))
 
 
+def renamed(bench: Bench, running: Running, name: str) -> Running:
+    """The workbench under another container name; where names are ids, its id is another one too."""
+    bench.engine.rename(running.id, name)
+    mine = {running.id, name}
+    return next(each for each in bench.engine.find({NAME: running.name}) if each.id in mine)
+
+
+def test_a_renamed_workbench_is_the_same_one(bench: Bench, engine: Engine) -> None:
+    running = started(bench)
+    engine.stop(running.id)
+    aside = renamed(bench, running, f"{bench.run().name}.aside")
+    assert (aside.name, aside.labels, aside.port, aside.state) == (
+        running.name,
+        running.labels,
+        running.port,
+        "stopped",
+    )
+    assert "took the delivery (1 variables)" in list(engine.logs(aside.id))
+    wait_for(bench, engine.resume(aside.id, DELIVERY))
+    assert status(running.port, TOKEN) == 200
+
+
+def test_a_renamed_workbench_leaves_its_name_to_another(bench: Bench, engine: Engine) -> None:
+    before = bench.traces()
+    run, first = bench.run(), started(bench)
+    engine.stop(first.id)
+    aside = renamed(bench, first, f"{run.name}.aside")
+    second = started(bench, run)
+    assert {each.id for each in engine.find({PROJECT: bench.project})} == {aside.id, second.id}
+    engine.stop(second.id)
+    engine.remove(second.id)
+    assert list(engine.logs(aside.id)), "what the other one left took this one's with it"
+    engine.remove(aside.id, volumes=True)
+    assert bench.traces() == before
+
+
+def test_a_name_that_is_taken_is_not_given(bench: Bench, engine: Engine) -> None:
+    one, two = started(bench), started(bench, bench.run("two"))
+    engine.stop(one.id)
+    assert isinstance(refused(lambda: engine.rename(one.id, bench.run("two").name)), NameTaken)
+    assert now(bench, one).state == "stopped"
+    assert status(two.port, TOKEN) == 200
+
+
+def test_renamed_back_a_workbench_is_as_before(bench: Bench, engine: Engine) -> None:
+    running = started(bench)
+    engine.stop(running.id)
+    before, traces = now(bench, running), bench.traces()
+    aside = renamed(bench, running, f"{bench.run().name}.aside")
+    assert renamed(bench, aside, bench.run().name) == before
+    assert bench.traces() == traces
+    wait_for(bench, engine.resume(running.id, DELIVERY))
+
+
 def test_remove_leaves_no_trace(bench: Bench, engine: Engine) -> None:
     before = bench.traces()
     running = started(bench)
@@ -238,11 +292,12 @@ def test_exec_argv_does_the_same(bench: Bench, engine: Engine) -> None:
         lambda engine: engine.stop(NOBODY),
         lambda engine: engine.remove(NOBODY),
         lambda engine: engine.resume(NOBODY, DELIVERY),
+        lambda engine: engine.rename(NOBODY, "other"),
         lambda engine: list(engine.logs(NOBODY)),
         lambda engine: engine.stats(NOBODY),
         lambda engine: engine.exec(NOBODY, ("true",)),
     ],
-    ids=["stop", "remove", "resume", "logs", "stats", "exec"],
+    ids=["stop", "remove", "resume", "rename", "logs", "stats", "exec"],
 )
 def test_what_is_not_there_is_an_error_with_a_hint(engine: Engine, action: Callable[[Engine], object]) -> None:
     assert isinstance(refused(lambda: action(engine)), EngineError)

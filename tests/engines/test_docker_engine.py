@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from packaging.version import Version
 from support.require import require
 
 from workbench import engines, process
@@ -194,11 +195,21 @@ def without_nothing(value):
         {},
         {"entrypoint": (), "command": ("python3", "/opt/server.py")},
         {"user": None, "tmpfs": {"/run/workbench": "rw,mode=0700"}, "memory": None, "health": ()},
+        {"gpu_form": "runtime"},
+        {"gpu_form": "request"},
+        {"gpu_form": "request", "gpu_ids": ("0", "1")},
+        {"gpu_form": "request", "gpu_ids": ("0",)},
+        {"gpu_form": "cdi", "devices": ("nvidia.com/gpu=0", "/dev/null", "nvidia.com/gpu=1")},
     ],
 )
 def test_the_printed_commands_make_an_equal_container(docker, odd):
     docker.provide()
-    run = docker.run(cap_add=("SYS_PTRACE",), devices=("/dev/null",), extra_hosts={"db": "10.0.0.9"}, **odd)
+    if "gpu_form" in odd:
+        require("nvidia")
+    if odd.get("gpu_form") == "cdi" and not docker.engine.facts().takes_cdi:
+        pytest.skip("this Docker takes no CDI names")
+    more = {"cap_add": ("SYS_PTRACE",), "devices": ("/dev/null",), "extra_hosts": {"db": "10.0.0.9"}, **odd}
+    run = docker.run(**more)
     ours = docker.start(run)
     first = docker.inspect(ours.id)
     docker.engine.stop(ours.id)
@@ -217,6 +228,24 @@ def test_the_printed_commands_make_an_equal_container(docker, odd):
     for part in ("HostConfig", "Config", "Mounts"):
         assert without_nothing(first[part]) == without_nothing(second[part])
     assert docker.engine.find({NAME: run.labels[NAME]})[0].port == run.port
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"gpu_form": "request", "gpu_ids": ("99",)}, "could not put the GPU into the container"),
+        ({"devices": ("vendor.com/nothing=0",)}, "finds no CDI specification"),
+    ],
+)
+def test_a_device_that_cannot_be_given_is_said_with_its_fix(lab, odd, said):
+    require("nvidia")
+    if lab.dialect is PODMAN and "gpu_form" in odd:
+        pytest.skip("Podman takes CDI names only")
+    lab.provide()
+    with pytest.raises(EngineError, match=said) as refused:
+        lab.start(lab.run(**odd))
+    assert "--cpu" in refused.value.hint
+    assert lab.engine.find({PROJECT: lab.project}) == []
 
 
 def test_a_container_can_do_no_more_than_it_must(lab):
@@ -540,6 +569,12 @@ def test_facts_come_from_the_engine(lab):
     assert (facts.uid, facts.gid) == (os.getuid(), os.getgid())
     assert (facts.address, facts.isolated_bridge) == (lab.address, lab.dialect is DOCKER)
     assert not facts.desktop
+    assert facts.program
+    assert not facts.remote
+    if lab.dialect is PODMAN:
+        assert facts.takes_cdi == (Version(facts.version) >= Version("5.4"))
+    else:
+        assert facts.takes_cdi == bool(json.loads(lab.cli("info", "--format", "{{json .}}").out).get("CDISpecDirs"))
 
 
 def test_the_terminal_command_reaches_the_same_container(lab):

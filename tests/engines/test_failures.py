@@ -2,8 +2,9 @@
 
 import pytest
 
-from workbench.engines.base import NameTaken, PortTaken
-from workbench.engines.failures import Absent, Ambiguous, InUse, pull_refusal, refusal
+from workbench.engines import builder
+from workbench.engines.base import NameTaken, NoGpu, PortTaken
+from workbench.engines.failures import Absent, Ambiguous, InUse, pull_refusal, refusal, unmet
 from workbench.errors import EngineError
 
 DOCKER_PORT = (
@@ -15,6 +16,11 @@ DOCKER_PORT_OF_ANOTHER = (
     "127.0.0.1:20001: bind: address already in use"
 )
 PODMAN_PORT = "cannot listen on the TCP port: listen tcp4 127.0.0.1:20001: bind: address already in use"
+HOOK = (
+    "failed to create task: OCI runtime create failed: error running hook #0: exit status 1, stdout: , stderr: "
+    "nvidia-container-cli: initialization error: nvml error: driver/library version mismatch"
+)
+STALE = "failed to fulfil mount request: open /usr/lib/x86_64-linux-gnu/libEGL_nvidia.so.535.104: no such file"
 POOLS = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
 
 
@@ -31,9 +37,16 @@ def test_a_taken_port_is_known_in_every_engines_words(text):
     [
         (409, 'Conflict. The container name "/x" is already in use by container "1"', NameTaken, "of that name"),
         (500, 'creating container storage: the container name "x" is already in use by 1', NameTaken, "of that name"),
+        (409, "renaming container 1: name x already in use, cannot rename: container already exists", NameTaken, "of"),
         (500, "write /var/lib/docker/tmp/x: no space left on device", EngineError, "workbench prune"),
-        (500, "could not select device driver with capabilities: [[gpu]]", EngineError, "NVIDIA Container Toolkit"),
-        (400, 'unknown or invalid runtime name: nvidia', EngineError, "NVIDIA Container Toolkit"),
+        (500, 'could not select device driver "" with capabilities: [[gpu]]', NoGpu, "runtime configure"),
+        (400, 'unknown or invalid runtime name: nvidia', NoGpu, "nvidia-ctk runtime configure"),
+        (400, 'Unknown runtime specified nvidia', NoGpu, "nvidia-ctk runtime configure"),
+        (500, 'could not select device driver "cdi" with capabilities: []', NoGpu, "nvidia-ctk cdi generate"),
+        (500, "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=9", NoGpu, "cdi generate"),
+        (125, "setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=all", NoGpu, "cdi generate"),
+        (500, STALE, NoGpu, "nvidia-smi"),
+        (500, HOOK, NoGpu, "nvidia-smi"),
         (400, 'invalid mount config for type "bind": bind source path does not exist: /p', EngineError, "Desktop"),
         (500, POOLS, EngineError, "network prune"),
         (404, "No such image: x:me", Absent, "again"),
@@ -69,3 +82,40 @@ def test_why_a_pull_failed(text, why):
     error = pull_refusal(text, "x:1", "Docker")
     assert why in error.message
     assert error.detail == (text,)
+
+
+WORDS = ("Installed 1 package", "The GPU environment: x", "error: No solution found", "  cause: Because x is not there")
+LAST = ("error: The GPU environment cannot be made.", "hint: Correct `packages`.")
+
+
+@pytest.mark.parametrize(
+    ("words", "detail"),
+    [
+        ((*WORDS, *LAST), WORDS[2:]),
+        ((*WORDS[2:], *LAST, "Error: building at STEP"), WORDS[2:]),
+        (("The CPU environment: y", *WORDS, *LAST), WORDS[2:]),
+        (LAST, ()),
+    ],
+)
+def test_the_environment_of_a_device_speaks_for_itself(words, detail):
+    error = unmet(words)
+    assert (error.message, error.hint) == ("The GPU environment cannot be made.", "Correct `packages`.")
+    assert error.detail == detail
+
+
+def test_other_failures_are_no_matter_of_a_device():
+    assert unmet(("The GPU environment: x", "no space left on device")) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Error: identifier is not a container: checking if cached image exists: layer not known",
+        "Error: chdir /var/lib/containers/storage/overlay/1c0f/merged: no such file or directory",
+        'Error: creating image "f0be": layer not known',
+    ],
+)
+def test_a_layer_that_podman_lost_is_told_from_other_failures(words):
+    assert builder.LOST.search(words)
+    assert not builder.LOST.search('Error: building at STEP "RUN false": exit status 1')
+    assert not builder.LOST.search("python: can't open file '/x': [Errno 2] No such file or directory")

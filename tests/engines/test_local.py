@@ -19,7 +19,7 @@ from tests.contract.benches import DELIVERY, LocalBench
 from workbench.engines import venvs
 from workbench.engines.records import Record
 from workbench.errors import EngineError
-from workbench.model import ContainerRun, ImageUse, LocalRun
+from workbench.model import ContainerRun, ImageUse, LocalRun, VenvBuild
 
 STUBBORN_CHILD = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(99)"
 FAMILY = f"""
@@ -210,6 +210,42 @@ def test_an_environment_works_where_it_is_in_the_end(bench: LocalBench) -> None:
     pip = subprocess.run([folder / "bin" / "pip", "--version"], capture_output=True, text=True, check=True)
     assert str(folder) in pip.stdout
     assert sorted(path.name for path in folder.parent.iterdir() if path.is_dir()) == [folder.name]
+
+
+def with_devices(build: VenvBuild, gpu: str) -> VenvBuild:
+    """The same, with another six for each device."""
+    tables = {
+        kind: {"packages": [package], "index": None, "torch-backend": None}
+        for kind, package in (("cpu", "six==1.16.0"), ("gpu", gpu))
+    }
+    files = {"requirements.txt": b"six==1.15.0\ntoml==0.10.1\n"}
+    return replace(build, files=files, devices=json.dumps(tables), apart=("six",))
+
+
+def test_the_environments_of_the_devices_work_where_they_are_in_the_end(bench: LocalBench) -> None:
+    build = with_devices(bench.build(), "six==1.17.0")
+    steps = [event.text for event in bench.engine.provide(build) if event.kind == "done"]
+    assert steps == ["Python environment", "CPU and GPU environments"]
+    code = "import six, toml, sys; print(six.__version__, sys.prefix)"
+    for kind, version in (("cpu", "1.16.0"), ("gpu", "1.17.0")):
+        prefix = Path(build.folder) / "devices" / kind
+        done = subprocess.run([prefix / "bin" / "python", "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [version, str(prefix)]
+        pip = subprocess.run([prefix / "bin" / "pip", "--version"], capture_output=True, text=True, check=True)
+        assert build.folder in pip.stdout
+
+
+def test_an_environment_of_a_device_that_cannot_be_made_leaves_the_one_before(bench: LocalBench) -> None:
+    build = bench.build()
+    list(bench.engine.provide(build))
+    with pytest.raises(EngineError) as caught:
+        list(bench.engine.provide(replace(with_devices(build, "toml>0.10.1"), digest="two")))
+    error = caught.value
+    assert error.message == "The GPU environment cannot be made."
+    assert error.hint.startswith("toml is fixed to 0.10.1 by the shared environment")
+    assert "toml>0.10.1" in " ".join(error.detail) and "six" not in " ".join(error.detail)
+    assert bench.engine.present(build) == build.inputs
+    assert sorted(path.name for path in Path(build.folder).parent.iterdir() if path.is_dir()) == ["tiny-one"]
 
 
 def test_two_launches_make_an_environment_once(bench: LocalBench) -> None:

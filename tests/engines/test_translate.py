@@ -108,6 +108,41 @@ def test_devices(text, inside, rights):
     assert device == {"PathOnHost": "/dev/a", "PathInContainer": inside, "CgroupPermissions": rights}
 
 
+@pytest.mark.parametrize(
+    ("more", "host", "words"),
+    [
+        ({}, {}, ()),
+        ({"gpu_form": "runtime"}, {"Runtime": "nvidia"}, ("--runtime=nvidia",)),
+        (
+            {"gpu_form": "request"},
+            {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]], "Options": {}}]},
+            ("--gpus", "all"),
+        ),
+        (
+            {"gpu_form": "request", "gpu_ids": ("0", "1")},
+            {"DeviceRequests": [{"DeviceIDs": ["0", "1"], "Capabilities": [["gpu"]], "Options": {}}]},
+            # The client reads it as a line of comma-separated values.
+            ("--gpus", '"device=0,1"'),
+        ),
+        (
+            {"gpu_form": "cdi", "devices": ("/dev/a", "nvidia.com/gpu=0", "vendor.com/nic=eth1")},
+            {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0", "vendor.com/nic=eth1"]}]},
+            ("--device", "/dev/a", "--device", "nvidia.com/gpu=0", "--device", "vendor.com/nic=eth1"),
+        ),
+    ],
+)
+def test_gpus_in_every_form(more, host, words):
+    run = replace(RUN, **more)
+    told = translate.container(run, "docker")["HostConfig"]
+    assert {key: told[key] for key in ("Runtime", "DeviceRequests") if key in told} == host
+    assert [each["PathOnHost"] for each in told.get("Devices", ())] == [each for each in run.devices if each[0] == "/"]
+    typed = commands.run_command(run, "docker")
+    place = typed.index("--security-opt=no-new-privileges") + 1
+    assert typed == (*commands.run_command(RUN, "docker")[:place], *words, *typed[place + len(words) :])
+    assert len(typed) == len(commands.run_command(RUN, "docker")) + len(words)
+    assert commands.create_command(run, "podman")[:2] == ("podman", "create")
+
+
 def test_limits_are_told_exactly():
     run = replace(RUN, memory=4_000_000_000, nano_cpus=1_250_000_000, pids=None)
     host = translate.container(run, "docker")["HostConfig"]

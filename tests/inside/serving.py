@@ -101,9 +101,10 @@ def serving(
     root: Path,
     env: Path | None = None,
     delivery: Mapping[str, Mapping[str, str]] | None = None,
+    **more: str,
 ) -> Iterator[Serving]:
-    """A server that answers."""
-    server = begin(folder, port, root, env, WORKBENCH_INSTALL="1" if env else "")
+    """A server that answers. `more`: variables that it is told."""
+    server = begin(folder, port, root, env, **{"WORKBENCH_INSTALL": "1" if env else "", **more})
     try:
         deliver(server.run, **(delivery or {}))
         wait_until_answering(server)

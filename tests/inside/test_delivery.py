@@ -67,11 +67,17 @@ def test_a_place_is_read_from_the_environment(tmp_path: Path) -> None:
         8888,
     )
     assert read_place({**PLACE, "WORKBENCH_ENV": "/no/such/folder"}).python is None
+    told = {"WORKBENCH_DEVICE": "gpu", "WORKBENCH_GPUS": "0,GPU-8f1a-22"}
+    assert (place.device, place.gpus, place.devices) == ("cpu", "", ("cpu",))
+    assert (read_place({**PLACE, **told}).device, read_place({**PLACE, **told}).devices) == ("gpu", ("cpu", "gpu"))
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("WORKBENCH_ROOT", ""), ("WORKBENCH_PORT", "x"), ("WORKBENCH_OPTIONS", "{"), ("WORKBENCH_OPTIONS", "[1]")],
+    [
+        *(("WORKBENCH_ROOT", ""), ("WORKBENCH_PORT", "x"), ("WORKBENCH_OPTIONS", "{"), ("WORKBENCH_OPTIONS", "[1]")),
+        *(("WORKBENCH_DEVICE", "tpu"), ("WORKBENCH_DEVICE", "gpu"), ("WORKBENCH_GPUS", "0;1"), ("WORKBENCH_GPUS", ",")),
+    ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.inside import environment
+from workbench.inside import environment, uv
 
-SCRIPT = Path(environment.__file__)
 STATIC = """
 [build-system]
 requires = ["hatchling"]
@@ -34,8 +33,8 @@ def files(folder: Path, **content: str) -> Path:
     return folder
 
 
-def create(dependencies: Path, venv: Path) -> "subprocess.CompletedProcess[str]":
-    argv = [sys.executable, str(SCRIPT), str(dependencies), str(venv)]
+def create(dependencies: Path, venv: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    argv = [sys.executable, "-P", "-m", environment.__name__, str(dependencies), str(venv), *options]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
@@ -81,9 +80,41 @@ def test_a_lock_holds_against_the_other_files(tmp_path: Path) -> None:
 
 def locked(name: str, version: str) -> str:
     """A package of a `pylock.toml`, with the file that the index offers for it."""
-    argv = [environment.uv_program(), "pip", "compile", "-", "--no-deps", "--format", "pylock.toml", "-q"]
+    argv = [uv.uv_program(), "pip", "compile", "-", "--no-deps", "--format", "pylock.toml", "-q"]
     done = subprocess.run(argv, input=f"{name}=={version}", capture_output=True, text=True, check=True)
     return "[[packages]]" + done.stdout.split("[[packages]]", 1)[1]
+
+
+def test_what_is_apart_is_left_out_whoever_asks_for_it(tmp_path: Path) -> None:
+    text = "-e .[dev]\npython-dateutil==2.8.2\nSix\n"
+    files(tmp_path / "in", pyproject_toml=STATIC, requirements_txt=text)
+    done = create(tmp_path / "in", tmp_path / "env", "--apart", "six,idna")
+    assert done.returncode == 0, done.stdout + done.stderr
+    have = versions(tmp_path / "env")
+    assert have["python-dateutil"] == "2.8.2"
+    assert {"ipykernel", "pip"} <= have.keys()
+    assert not {"six", "idna"} & have.keys()
+
+
+def test_what_is_apart_leaves_a_lock_with_what_only_it_needs(tmp_path: Path) -> None:
+    wanted = 'requires-python = ">=3.11"\ndependencies = ["jinja2", "six==1.15.0"]\n'
+    text = f'[project]\nname = "locked"\nversion = "1"\n{wanted}'
+    files(tmp_path / "in", pyproject_toml=text)
+    uv.uv(tmp_path / "in", "lock", "--quiet")
+    done = create(tmp_path / "in", tmp_path / "env", "--apart", "jinja2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    have = versions(tmp_path / "env")
+    assert have["six"] == "1.15.0"
+    assert not {"jinja2", "Jinja2", "markupsafe", "MarkupSafe", "locked"} & have.keys()
+
+
+def test_what_is_apart_is_taken_out_of_a_pylock(tmp_path: Path) -> None:
+    lock = 'lock-version = "1.0"\ncreated-by = "hand"\n' + locked("six", "1.16.0") + locked("toml", "0.10.1")
+    done = create(files(tmp_path / "in", pylock_toml=lock), tmp_path / "env", "--apart", "six")
+    assert done.returncode == 0, done.stdout + done.stderr
+    have = versions(tmp_path / "env")
+    assert have["toml"] == "0.10.1"
+    assert "six" not in have
 
 
 @pytest.mark.parametrize("text", ["broken = [", "[project\n"])
@@ -176,7 +207,7 @@ six = ">=1.16"
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with nothing in it."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
-    environment.uv(folder.parent, "venv", "--quiet", "--python", sys.executable, str(folder))
+    uv.uv(folder.parent, "venv", "--quiet", "--python", sys.executable, str(folder))
     return folder
 
 

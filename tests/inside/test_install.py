@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from serving import free_port, serving
 
-from workbench.inside import environment, install
+from workbench.inside import environment, install, uv
 from workbench.inside.lacking import lacking_requirements
 from workbench.inside.place import Place
 
@@ -39,7 +39,7 @@ PROJECTS = {
 @pytest.fixture
 def venv(tmp_path: Path) -> Path:
     """An environment with nothing in it."""
-    environment.uv(tmp_path, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
+    uv.uv(tmp_path, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
     return tmp_path / "venv"
 
 

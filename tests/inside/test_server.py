@@ -53,7 +53,7 @@ def test_what_was_delivered_is_private_and_the_delivery_is_gone(server: Serving)
 
 def test_there_is_one_python_kernel(server: Serving) -> None:
     specs = server.jupyter.call("GET", "api/kernelspecs")["kernelspecs"]
-    assert specs["python3"]["spec"]["display_name"] == "Python 3 (project)"
+    assert {name: spec["spec"]["display_name"] for name, spec in specs.items()} == {"python3": "Python (CPU)"}
     assert {"logo-32x32", "logo-64x64", "logo-svg"} <= specs["python3"]["resources"].keys()
 
 

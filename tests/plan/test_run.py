@@ -2,12 +2,30 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.plan.values import DOCKER, FOLDERS, KIT, LOCAL, PROJECT, SEED
 from workbench import labels
-from workbench.model import ContainerRun, Device, LocalRun, Mount, Network, Seed, Settings
+from workbench.model import (
+    ContainerRun,
+    Device,
+    DevicePackages,
+    Gpu,
+    GpuFacts,
+    LocalRun,
+    Mount,
+    Network,
+    Seed,
+    Settings,
+)
 from workbench.plan.changes import what_changed
 from workbench.plan.launch import plan_launch
 from workbench.plan.run import describe
+
+GPUS = GpuFacts(
+    driver="570.86.15", gpus=(Gpu(0, "GPU-a", "T4"), Gpu(1, "GPU-b", "T4")), toolkit="1.18.0", cdi=("0", "1", "all")
+)
+WITH_GPUS = replace(DOCKER, gpu=GPUS, runtimes=("nvidia", "runc"))
 
 
 def plan(project=PROJECT, settings=Settings(), facts=DOCKER, seed=SEED, **rest):  # noqa: B008
@@ -95,3 +113,87 @@ def test_without_a_container_the_server_is_this_installations():
 def test_a_device_is_a_value_that_reads_like_its_flag():
     assert str(Device("gpu", ("0", "1"))) == "gpu:0,1"
     assert str(Device()) == "auto"
+
+
+def test_a_container_with_gpus_says_so_to_engine_labels_and_server():
+    run = plan(facts=WITH_GPUS, settings=Settings(device=Device("gpu", ("1",)))).run
+    assert (run.device, run.gpu_form, run.gpu_ids, run.devices) == ("gpu:1", "runtime", ("1",), ())
+    assert (run.labels[labels.DEVICE], run.labels[labels.GPUS]) == ("gpu:1", "1")
+    assert {key: value for key, value in run.env.items() if "GPU" in key or "DEVICE" in key or "NVIDIA" in key} == {
+        "WORKBENCH_DEVICE": "gpu",
+        "WORKBENCH_GPUS": "all",
+        "NVIDIA_VISIBLE_DEVICES": "1",
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+    }
+
+
+def test_gpus_in_cdi_form_are_devices_beside_the_users_own():
+    facts = replace(WITH_GPUS, engine="podman", version="5.4.0", takes_cdi=True, runtimes=())
+    run = plan(facts=facts, settings=Settings(devices=("/dev/video0",))).run
+    assert (run.device, run.gpu_form, run.devices) == ("cpu", "cdi", ("/dev/video0", "nvidia.com/gpu=all"))
+    assert (run.labels[labels.DEVICE], run.labels[labels.GPUS]) == ("cpu", "all")
+    assert "NVIDIA_VISIBLE_DEVICES" not in run.env
+
+
+def test_a_container_without_gpus_gets_none_from_a_runtime_that_is_the_usual_one():
+    run = plan(facts=WITH_GPUS, settings=Settings(device=Device("cpu"))).run
+    assert (run.device, run.gpu_form, run.env["NVIDIA_VISIBLE_DEVICES"]) == ("cpu", None, "void")
+    assert (labels.GPUS in run.labels, "WORKBENCH_GPUS" in run.env) == (False, False)
+    assert not {"NVIDIA_VISIBLE_DEVICES", "WORKBENCH_GPUS"} & plan().run.env.keys()
+
+
+def test_without_a_container_the_server_is_told_which_gpus():
+    facts = replace(LOCAL, gpu=GPUS)
+    run = plan(facts=facts, settings=Settings(device=Device("gpu", ("0", "1")))).run
+    assert (run.device, run.labels[labels.GPUS]) == ("gpu:0,1", "0,1")
+    assert (run.env["WORKBENCH_DEVICE"], run.env["WORKBENCH_GPUS"]) == ("gpu", "0,1")
+    assert (plan(facts=facts).run.env["WORKBENCH_DEVICE"], plan(facts=facts).run.env["WORKBENCH_GPUS"]) == (
+        "cpu",
+        "all",
+    )
+    assert "WORKBENCH_GPUS" not in plan(facts=facts, settings=Settings(device=Device("cpu"))).run.env
+
+
+@pytest.mark.parametrize("facts", [WITH_GPUS, replace(LOCAL, gpu=GPUS)], ids=["docker", "local"])
+def test_another_device_is_another_workbench_and_named(facts):
+    devices = (Device(), Device("cpu"), Device("gpu"), Device("gpu", ("0",)))
+    plans = [plan(facts=facts, settings=Settings(device=device)) for device in devices]
+    assert len({each.digest for each in plans}) == len(devices)
+    for before in plans:
+        kept = {"run": describe(before.run, before.build), "inputs": dict(before.build.inputs)}
+        for after in plans:
+            if after is not before:
+                assert what_changed(kept, after) == ("the device",)
+
+
+def test_how_an_engine_is_asked_for_the_same_gpus_makes_no_difference():
+    forms = (WITH_GPUS, replace(WITH_GPUS, takes_cdi=True), replace(DOCKER, gpu=replace(GPUS, hook=True)))
+    plans = [plan(facts=facts) for facts in forms]
+    assert [each.run.gpu_form for each in plans] == ["runtime", "cdi", "request"]
+    assert len({each.digest for each in plans}) == 1
+    own = plan(facts=WITH_GPUS, settings=Settings(env={"NVIDIA_DRIVER_CAPABILITIES": "all"}))
+    assert own.run.env["NVIDIA_DRIVER_CAPABILITIES"] == "all"
+    assert own.digest != plans[0].digest
+
+
+def test_auto_says_why_it_came_without_a_gpu_only_where_one_can_be_expected():
+    no_toolkit = replace(DOCKER, gpu=replace(GPUS, toolkit="", cdi=()))
+    with_table = Settings(gpu=DevicePackages(("torch",)))
+    assert plan().notices == ()
+    assert plan(facts=WITH_GPUS, settings=with_table).notices == ()
+    assert plan(settings=replace(with_table, device=Device("cpu"))).notices == ()
+    for found in (plan(facts=no_toolkit), plan(settings=with_table)):
+        (notice,) = found.notices
+        assert notice.startswith("Without a GPU: ")
+
+
+def test_an_image_taken_as_it_is_has_no_environments_of_ours():
+    settings = Settings(image="team/jupyter:1", as_is=True, device=Device("cpu"), cpu=DevicePackages(("torch",)))
+    assert plan(settings=settings).notices == ("Not used with an image that is taken as it is: [tool.workbench.cpu].",)
+
+
+def test_a_change_of_diffs_is_named():
+    before, after = plan(), plan(settings=Settings(diffs=False))
+    kept = {"run": describe(before.run, before.build), "inputs": dict(before.build.inputs)}
+    assert what_changed(kept, after) == ("whether copies of notebooks are written",)
+    assert (before.run.env["WORKBENCH_DIFFS"], after.run.env["WORKBENCH_DIFFS"]) == ("1", "0")

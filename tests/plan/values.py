@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from workbench.model import DependencyFile, HostFacts, Project, Seed
-from workbench.plan.build import Folders, Kit
+from workbench.plan.build import OVERLAYS, SCRIPTS, Folders, Kit
 
 KIT = Kit(
     "1.2.3",
-    {"Dockerfile": b"FROM base\n", "inside/environment.py": b"make = 1\n", "inside/server.py": b"serve = 1\n"},
+    {
+        "Dockerfile": b"FROM base\n",
+        "inside/server.py": b"serve = 1\n",
+        **{f"inside/{name}.py": b"make = 1\n" for name in (*SCRIPTS, *OVERLAYS)},
+    },
 )
 FOLDERS = Folders(cache="/home/ada/.cache/workbench", state="/home/ada/.local/state/workbench/workbenches/x")
 SEED = Seed("f" * 64, 21234)

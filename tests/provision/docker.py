@@ -1,12 +1,13 @@
 """A dockerd of our own, and a docker client that can build."""
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provision import base_image
+from provision import base_image, gpu
 from provision.ground import BASE_IMAGE, SOCKETS, Ground
 from provision.outside import SYSTEM_PATH, clean
 from provision.programs import StepFailed, ask, background
@@ -21,9 +22,13 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
     data = ground.cache / "docker"
     SOCKET.unlink(missing_ok=True)
     (SOCKETS / "docker.pid").unlink(missing_ok=True)
+    configuration = ground.work / "dockerd.json"
+    configuration.write_text(json.dumps(gpu.configuration(ground)))
     command: list[str | Path] = [
         *ground.enter,
         "dockerd",
+        "--config-file",
+        configuration,
         "--data-root",
         data,
         "--exec-root",
@@ -32,7 +37,7 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
         group,
     ]
     command += ["--pidfile", SOCKETS / "docker.pid", "--storage-driver", "overlay2", "--host", HOST]
-    with background(command, ground.work / "dockerd.log", lambda: answers(SOCKET), env=clean()):
+    with background(command, ground.work / "dockerd.log", lambda: answers(SOCKET), env=clean(PATH=gpu.path(ground))):
         _client(ground)
         _tidy()
         archive = base_image.archive(ground)

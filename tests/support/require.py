@@ -18,12 +18,14 @@ THINGS = {
     "chromium": "WORKBENCH_TEST_CHROMIUM",
     "base-image": "WORKBENCH_TEST_BASE_IMAGE",
     "bin": "WORKBENCH_TEST_BIN",
+    "nvidia": "WORKBENCH_TEST_NVIDIA",
 }
 """What can be asked for -> the variable that holds its address.
 
 `docker`, `podman`: a `DOCKER_HOST` value. `docker-cli`: folder of a docker client that can build with BuildKit.
 `registry`: `host:port`. `user`: name of a normal user who may use the docker socket. `chromium`: path of the
 browser. `base-image`: an image that both engines have. `bin`: folder of the installed `run-notebook` and `workbench`.
+`nvidia`: folder of NVIDIA's programs for PATH, which are stand-ins on a machine without a GPU; the engines know them.
 """
 
 

@@ -13,9 +13,9 @@ MOMENTS = (0.15, 0.4, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 """Seconds after the command."""
 
 
-def start_and_kill(me: Person, project: object, seconds: float) -> bool:
+def start_and_kill(me: Person, project: object, seconds: float, *options: str) -> bool:
     """Whether the launcher was still at work when it was killed."""
-    call = me.start("run-notebook", "-d", "--json", cwd=me.projects / str(project))
+    call = me.start("run-notebook", "-d", "--json", *options, cwd=me.projects / str(project))
     time.sleep(seconds)
     working = call.poll() is None
     if working:
@@ -47,6 +47,28 @@ def test_next_command_puts_things_right(engine: str, somebody: MakePerson) -> No
         me.run("workbench", "rm", cwd=project).ok()
         assert not me.containers()
         assert not [process for process in me.processes() if "workbench.inside" in " ".join(process.cmdline())]
+    assert struck >= 3, "the launcher was hardly ever still at work: choose earlier moments"
+
+
+RESTARTING = (0.4, 0.7, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0)
+"""Seconds after `run-notebook --restart`: while it stops the old one, and makes and starts the new one."""
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman", "local"])
+def test_killed_while_it_replaces_one_leaves_neither_two_nor_none(engine: str, somebody: MakePerson) -> None:
+    me = somebody(engine)
+    project = me.project("notebooks-only")
+    first = me.launch(project)
+    struck = 0
+    for seconds in RESTARTING:
+        struck += start_and_kill(me, project, seconds, "--restart", "--env", f"STRIKE={seconds}")
+        assert len(me.listed()) == 1, seconds
+        bench = me.launch(project)
+        assert (bench.url, bench.token) == (first.url, first.token), seconds
+        assert bench.jupyter.run("print(6 * 7)") == "42\n"
+        assert [each["status"] for each in me.listed()] == ["running"], seconds
+        if me.engine.host:
+            assert [(each.name, each.state) for each in me.containers()] == [(first.container, "running")], seconds
     assert struck >= 3, "the launcher was hardly ever still at work: choose earlier moments"
 
 

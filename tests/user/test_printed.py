@@ -1,9 +1,11 @@
 """The printed commands do the same as the product: the containers of both are held against each other."""
 
+import os
 from typing import Any
 
 import pytest
 from support.person import MakePerson, Person
+from support.require import require, tool
 
 CHANCE = ("Id", "Created", "State", "GraphDriver", "NetworkSettings", "ExecIDs", "RestartCount")
 """What two containers never share."""
@@ -21,24 +23,30 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-@pytest.mark.parametrize("engine", ["docker"])
-def test_printed_commands_make_the_same_container(engine: str, somebody: MakePerson) -> None:
-    me = somebody(engine, normal=True)
-    project = me.project("requirements-only", "with space, and 'quote'")
-    options = ("--memory", "2g", "--cpus", "1.5", "--env", 'GREETING=say "hi" to $HOME')
+# One after the other: docker's client, unlike the product, makes a network twice when two make it at once.
+@pytest.mark.xdist_group("printed")
+@pytest.mark.parametrize("device", ["cpu", "gpu", "gpu:0"])
+def test_printed_commands_make_the_same_container(device: str, somebody: MakePerson) -> None:
+    me = somebody("docker", normal=True)
+    # Each its own image: projects of one name share the tag.
+    project = me.project("requirements-only", f"with space, and 'quote' {device.replace(':', '-')}")
+    options = ("--memory", "2g", "--cpus", "1.5", "--env", 'GREETING=say "hi" to $HOME', "--device", device)
+    env = {"PATH": os.pathsep.join([str(tool("workbench").parent), require("nvidia"), os.environ["PATH"]])}
 
-    script = me.run("run-notebook", "--dry-run", *options, cwd=project).ok().out
+    script = me.run("run-notebook", "--dry-run", *options, cwd=project, env=env).ok().out
     me.write(me.folder / "printed.sh", script)
     me.run("bash", me.folder / "printed.sh", cwd=project).ok()
     by_hand = me.containers()[0]
     first = essence(me.engine.inspect(by_hand.id))
 
     remove(me, by_hand.id)
-    bench = me.launch(project, *options)
+    bench = me.launch(project, *options, env=env)
     second = essence(me.engine.inspect(bench.container))
 
     for key in first | second:
         assert first.get(key) == second.get(key), key
+    asked = ("Runtime", "DeviceRequests")
+    assert (device != "cpu") == any(second["HostConfig"].get(key) not in (None, "runc") for key in asked)
     bench.jupyter.run("import slugify, os; assert os.environ['GREETING'] == 'say \"hi\" to $HOME'")
 
 

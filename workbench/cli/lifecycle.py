@@ -19,13 +19,21 @@ def ps_command(json: bool, quiet: bool) -> None:
     """List this user's workbenches on every engine that answers, stopped ones too."""
     with every() as found:
         if json:
-            click.echo(json_.dumps([show.running_json(each.running, each.endpoint()) for each in found]))
+            click.echo(json_.dumps(_described(found)))
         elif quiet:
             click.echo("\n".join(each.running.name for each in found), nl=bool(found))
         elif found:
             click.echo(show.table(show.PS_HEAD, (show.ps_row(each.running) for each in found)))
         else:
             click.echo("No workbenches. `run-notebook` in a project folder starts one.", err=True)
+
+
+def _described(found: list[Found]) -> list[dict[str, object]]:
+    """Each workbench for a program, with what its GPUs are doing."""
+    from workbench.usage import gpu_usages
+
+    pairs = zip(found, gpu_usages(found), strict=True)
+    return [{**show.running_json(each.running, each.endpoint()), "gpus": show.gpus_json(gpus)} for each, gpus in pairs]
 
 
 @click.command("url")
@@ -69,32 +77,45 @@ STATS_HEAD = ("NAME", "CPU", "MEMORY", "PROCESSES", "NETWORK IN / OUT", "DISK RE
 @click.argument("name", required=False, default=None)
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def stats_command(name: str | None, json: bool) -> None:
-    """Show what running workbenches use; all of this user's without a NAME."""
+    """Show what running workbenches use, their GPUs too; all of this user's without a NAME."""
     from dataclasses import asdict
 
+    from workbench.usage import usage
+
     with chosen(name) as found:
-        samples = [(each.running, each.engine.stats(each.running.id)) for each in found if _runs(each.running)]
-        if json:
-            click.echo(json_.dumps([{"name": running.name, **asdict(stats)} for running, stats in samples]))
-        else:
-            click.echo(show.table(STATS_HEAD, ((running.name, *show.stats_cells(stats)) for running, stats in samples)))
+        used = usage(each for each in found if _runs(each.running))
+    if json:
+        lines = [{"name": each.name, **asdict(stats), "gpus": show.gpus_json(gpus)} for each, stats, gpus in used]
+        click.echo(json_.dumps(lines))
+        return
+    with_gpus = any(gpus for _, _, gpus in used)
+    head = (*STATS_HEAD, *(("GPU",) if with_gpus else ()))
+    rows = ((each.name, *show.stats_cells(stats), show.gpus_cell(gpus))[: len(head)] for each, stats, gpus in used)
+    click.echo(show.table(head, rows))
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True})
+DEVICE = click.option(
+    "--device", type=click.Choice(["cpu", "gpu"]), help="In the environment of this device; default: the selected one."
+)
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.option("--name", default=".", help="The workbench; default: this folder's.")
+@DEVICE
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGS...]")
-def exec_command(name: str, argv: tuple[str, ...]) -> int:
+def exec_command(name: str, device: str | None, argv: tuple[str, ...]) -> int:
     """Run a command inside, in the project's environment and folder."""
     with only(name) as found:
-        return _attached(found, argv)
+        return _attached(found, device, argv)
 
 
 @click.command("shell")
 @NAME
-def shell_command(name: str) -> int:
+@DEVICE
+def shell_command(name: str, device: str | None) -> int:
     """Open a shell inside, in the project's environment and folder."""
     with only(name) as found:
-        return _attached(found, ("bash",) if found.engine.name != "local" else (_host_shell(),))
+        return _attached(found, device, ("bash",) if found.engine.name != "local" else (_host_shell(),))
 
 
 @click.command("stop")
@@ -117,10 +138,10 @@ def stop_command(name: str, all_: bool) -> None:
 @click.option("--json", is_flag=True, help="The whole description as JSON.")
 def restart_command(name: str, json: bool) -> None:
     """Stop a workbench and start it again, as it was approved: same URL and token."""
-    from workbench.launch import restart
+    from workbench.recreate import restart
 
     with only(name, running=False) as found:
-        endpoint = restart(found.engine, found.running)
+        endpoint = restart(found.engine, found.running, lambda line: click.echo(line, err=True))
         click.echo(json_.dumps(show.running_json(found.running, endpoint)) if json else endpoint.url)
 
 
@@ -133,8 +154,9 @@ def rm_command(name: str, force: bool) -> None:
         if _runs(found.running) and not force:
             raise EngineError(f"{found.running.name} is running.", "Stop it first, or use --force.")
         with found.locked():
-            found.engine.stop(found.running.id)
-            found.engine.remove(found.running.id, volumes=True)
+            for each in found.containers():
+                found.engine.stop(each.id)
+                found.engine.remove(each.id, volumes=True)
             found.state.forget()
         click.echo(f"Removed {found.running.name}.", err=True)
 
@@ -152,13 +174,14 @@ def _endpoint(found: Found) -> Endpoint:
     return endpoint
 
 
-def _attached(found: Found, argv: tuple[str, ...]) -> int:
+def _attached(found: Found, device: str | None, argv: tuple[str, ...]) -> int:
     import sys
 
     from workbench import process
+    from workbench.plan.enter import on_device
 
     tty = sys.stdin.isatty() and sys.stdout.isatty()
-    command, env = found.engine.exec_argv(found.running.id, argv, tty=tty)
+    command, env = found.engine.exec_argv(found.running.id, on_device(found.running, device, argv), tty=tty)
     return process.attach(command, env=env)
 
 

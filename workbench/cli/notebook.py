@@ -41,9 +41,9 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER OPTIONS]")
-@_option("--device", metavar="auto|cpu|gpu|gpu:N", help="What computes.")
-@_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu.")
-@_option("--gpu", "-g", "device", flag_value="gpu", help="Same as --device gpu.")
+@_option("--device", metavar="auto|cpu|gpu|gpu:0,1", help="What computes; GPUs by index or UUID.")
+@_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu: no GPU at all.")
+@_option("--gpu", "-g", "device", flag_value="gpu", help="Same as --device gpu: kernels start on it.")
 @_option("--engine", type=click.Choice(["auto", "docker", "podman", "local"]), help="What runs the workbench.")
 @_option("--image", metavar="REF", help="Use this image as the base (pulled when absent).")
 @_option("--as-is/--no-as-is", help="Start the image without adding anything to it.")
@@ -74,12 +74,13 @@ def run_notebook(path: Path, jupyter: tuple[str, ...], **given: Any) -> int:
 
     A second call finds the running workbench and opens it again. Options after `--` go to Jupyter.
     """
+    from workbench.cli.signals import as_interrupt
     from workbench.cli.terminal import ui
     from workbench.launch import current_environ, launch
 
     request = _request(path, jupyter, given)
     terminal = ui(request.verbosity, interactive=not request.json)
-    with _ended_by_signals():
+    with as_interrupt():
         launched = launch(request, current_environ(), terminal)
         try:
             return _report(launched, request, terminal)
@@ -124,7 +125,8 @@ def _report(launched: "Launched", request: "Request", terminal: "Terminal") -> i
         click.echo(json.dumps(show.running_json(running, endpoint)))
         return 0
     word = {"started": "JupyterLab is running", "resumed": "JupyterLab is running again"}
-    terminal.note(f"{word.get(launched.outcome, 'Already running')}: {running.name} ({running.engine})")
+    how = f"{running.engine}, {show.computes(running)}"
+    terminal.note(f"{word.get(launched.outcome, 'Already running')}: {running.name} ({how})")
     click.echo(endpoint.url)
     _open(launched, request, terminal)
     if request.detach or launched.outcome == "opened":
@@ -164,26 +166,6 @@ def _planned(launched: "Launched", *, json: bool) -> str:
     from workbench.cli.planned import planned_json, planned_text
 
     return planned_json(launched) if json else planned_text(launched)
-
-
-def _ended_by_signals() -> Any:
-    """A closed terminal or a SIGTERM ends the foreground in the same order as Ctrl-C."""
-    import contextlib
-    import signal
-
-    def interrupt(number: int, _: object) -> None:
-        raise KeyboardInterrupt
-
-    @contextlib.contextmanager
-    def handled() -> Any:
-        before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
-    return handled()
 
 
 def main() -> None:

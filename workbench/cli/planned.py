@@ -45,14 +45,13 @@ def _lines(launched: "Launched") -> list[str]:
     if isinstance(plan.run, LocalRun):
         return _local(plan, plan.run)
     from workbench.engines.builder import write_context
-    from workbench.launch import keep_delivery
 
     builds = [plan.build.before, plan.build] if isinstance(plan.build, ImageBuild) else []
     for build in builds:
         if build is not None:
             write_context(build)
     *most, last = commands.commands(plan, launched.survey.engine.name)
-    delivery = keep_delivery(launched.survey.state, plan.delivery, "planned-delivery.json")
+    delivery = launched.survey.state.keep_delivery(plan.delivery, "planned-delivery.json")
     handed = [str(delivery.stat().st_size) if word == "SIZE" else word for word in last]
     return [*(line(command) for command in most), f"{shlex.join(handed)} < {shlex.quote(str(delivery))}"]
 

@@ -14,10 +14,13 @@ HEAD = ("WHAT", "NAME", "SIZE", "WHY")
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
     """Remove stopped workbenches, their HOME, old images and environments, unused networks. Only what is ours."""
+    from workbench.recreate import projects_at_work
     from workbench.workbenches import asked
 
     with asked() as engines:
-        found = [(engine, leftover) for engine in engines for leftover in engine.leftovers()]
+        spared = projects_at_work()
+        every = [(engine, leftover) for engine in engines for leftover in engine.leftovers()]
+        found = [each for each in every if each[1].kind != "container" or each[1].project not in spared]
         _list([leftover for _, leftover in found], json=json)
         if dry_run or not found:
             return

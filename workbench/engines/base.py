@@ -15,6 +15,10 @@ class NameTaken(EngineError):
     """A container that is not ours has the name."""
 
 
+class NoGpu(EngineError):
+    """The engine was asked for GPUs, and cannot give them after all."""
+
+
 class Engine(Protocol):
     """Something that can hold environments and run workbenches.
 
@@ -59,6 +63,13 @@ class Engine(Protocol):
         """Remove a stopped workbench and the network that is then unused; with `volumes` its HOME too.
 
         Never removes what does not carry our labels.
+        """
+        ...
+
+    def rename(self, id: str, name: str) -> None:
+        """Give a stopped workbench's container another name; its own name and its labels stay. `NameTaken` if taken.
+
+        Where names serve as ids, the id is another one afterwards: `find` tells it.
         """
         ...
 

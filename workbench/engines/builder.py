@@ -12,16 +12,24 @@ from pathlib import Path
 from workbench import process
 from workbench.engines import progress
 from workbench.engines.dialect import Dialect
-from workbench.engines.failures import FULL, NETWORK
+from workbench.engines.failures import FULL, NETWORK, unmet
 from workbench.engines.sockets import Address
 from workbench.errors import EngineError
 from workbench.model import Event, ImageBuild
 from workbench.plan import commands
 
+ATTEMPTS = 3
+"""Builds by Podman, if something else keeps removing what they use."""
+LOST = re.compile(r"layer not known|image not known|identifier is not an? \w+|/merged: no such file")
+"""Podman's words for a layer that was removed while a build used it (measured with 4.3)."""
 KEPT = 6
 """Last lines of a step that an error shows."""
 BUILT_IN = range(19, 23)
 """Docker clients with BuildKit inside; before them there was none, after them it is the buildx plug-in."""
+
+
+class LayerLost(EngineError):
+    """A layer that the build used was removed meanwhile."""
 
 
 def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
@@ -31,9 +39,7 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
     wanted = commands.build_command(build, dialect.name)
     if dialect.name == "podman":
         _check_secrets(build)
-        argv: tuple[str, ...] = (program, *dialect.remote, address.url, *wanted[1:])
-        output = _Output(process.lines(argv))
-        yield from _watch(output, progress.podman(output), build, dialect)
+        yield from _by_podman((program, *dialect.remote, address.url, *wanted[1:]), build, dialect)
         return
     env = {
         **commands.BUILD_ENVIRONMENT,
@@ -44,6 +50,19 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
     }
     output = _Output(process.lines((program, *wanted[1:]), env=env))
     yield from _watch(output, progress.buildkit(output), build, dialect)
+
+
+def _by_podman(argv: tuple[str, ...], build: ImageBuild, dialect: Dialect) -> Iterator[Event]:
+    """Build; again when Podman lost a layer that somebody removed meanwhile, with an image of another build."""
+    for left in reversed(range(ATTEMPTS)):
+        output = _Output(process.lines(argv))
+        try:
+            yield from _watch(output, progress.podman(output), build, dialect)
+            return
+        except LayerLost:
+            if not left:
+                raise
+            yield Event("note", "Podman lost a layer to something else that goes on there: building again.")
 
 
 def _check_secrets(build: ImageBuild) -> None:
@@ -94,6 +113,8 @@ def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, .
     text = "\n".join(words)
     if FULL.search(text):
         hint = f"The disk is full: `workbench prune`, `{dialect.name} system df`."
+    elif device := unmet(words):
+        return device
     elif "secret" in text and "too big" in text:
         hint = "A certificate bundle or configuration file is larger than a build takes: make it smaller."
     elif NETWORK.search(text):
@@ -101,7 +122,8 @@ def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, .
     else:
         hint = "Correct what it names and run the same command again; `-v` shows the whole build."
     where = f" at {step}" if step else ""
-    return EngineError(f"The build of {build.tag} failed{where}.", hint, detail=words[:KEPT])
+    kind = LayerLost if dialect.name == "podman" and LOST.search(text) else EngineError
+    return kind(f"The build of {build.tag} failed{where}.", hint, detail=words[:KEPT])
 
 
 def find_program(dialect: Dialect) -> str:

@@ -3,18 +3,23 @@
 import getpass
 import json
 import os
+import platform
+import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from workbench import process
 from workbench.engines import images, networks, report, streams, translate
 from workbench.engines import leftovers as leaving
 from workbench.engines.base import NameTaken
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
-from workbench.engines.failures import Absent, Ambiguous
+from workbench.engines.failures import Absent, Ambiguous, refusal
 from workbench.engines.sockets import Address
 from workbench.errors import EngineError
 from workbench.labels import BUILD, NAME, PROJECT
@@ -25,6 +30,7 @@ from workbench.model import (
     EngineName,
     Event,
     ExecResult,
+    GpuFacts,
     HostFacts,
     ImageBuild,
     ImageUse,
@@ -33,10 +39,12 @@ from workbench.model import (
     RunPlan,
     Stats,
 )
-from workbench.plan.commands import DELIVER
+from workbench.plan import commands
 
-if TYPE_CHECKING:
-    pass
+PODMAN_CDI = (5, 4)
+"""The first Podman whose Docker-compatible API takes CDI names (containers/podman#25171)."""
+PATIENCE = 120
+"""Seconds in which an engine's program must have made a container; it does not start it."""
 
 SAMPLE = 0.2
 """Seconds between the two samples that the CPU in use is measured from, where none was taken before."""
@@ -76,6 +84,7 @@ class DockerEngine:
         system = {"win32": "windows"}.get(sys.platform, sys.platform)
         limits = ("MemoryLimit", "CpuCfsQuota", "PidsLimit")
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        desktop = system != "linux" or info.get("OperatingSystem") == "Docker Desktop"
         return HostFacts(
             engine=self.name,
             version=self._client.podman or info.get("ServerVersion", ""),
@@ -85,13 +94,27 @@ class DockerEngine:
             api_version=self._client.api_version,
             address=self.address.url,
             os=system,
-            desktop=system != "linux" or info.get("OperatingSystem") == "Docker Desktop",
+            desktop=desktop,
             rootless=rootless,
             isolated_bridge=self.dialect.isolated_bridge,
             runtimes=tuple(sorted(info.get("Runtimes") or ())),
+            takes_cdi=self._takes_cdi(),
+            program=self._program() is not None,
+            # A socket may be the end of a tunnel; behind it is another machine, with another name.
+            remote=desktop or not self.address.url.startswith("unix:") or info.get("Name") != platform.node(),
+            gpu=GpuFacts(cdi=report.gpus(info)),
             cgroup_limits=all(info.get(limit) for limit in limits)
             and not (rootless and info.get("CgroupVersion") != "2"),
         )
+
+    def _takes_cdi(self) -> bool:
+        if not self._client.podman:
+            return bool(self._info.get("CDISpecDirs"))
+        version = re.findall(r"\d+", self._client.podman)
+        return tuple(int(part) for part in version[:2]) >= PODMAN_CDI
+
+    def _program(self) -> str | None:
+        return shutil.which(self.dialect.name)
 
     def present(self, build: Build) -> Mapping[str, str] | None:
         """Inputs of the image for this build, or of the last one of its project."""
@@ -105,14 +128,12 @@ class DockerEngine:
         """Create network, volumes and container, start it, hand over the delivery. All or nothing."""
         if not isinstance(run, ContainerRun):
             raise EngineError(f"{self.dialect.title} runs containers only.", "Choose `--engine local`.")
-        body = translate.container(run, self.name)
         network = [run.bridge.name] if run.bridge and networks.have_network(self._client, run.bridge) else []
         volumes: list[str] = []
         id = ""
         try:
             volumes = networks.have_volumes(self._client, run)
-            id = self._create(run, body)
-            id = self._of_its_own_build(run, body, id)
+            id = self._of_its_own_build(run, self._create(run))
             self._begin(id, run)
             self._deliver(id, run.deliver, delivery)
             return report.inspected(self._client.inspect_container(id), self.dialect)
@@ -123,21 +144,32 @@ class DockerEngine:
             networks.remove_unused(self._client, network)
             raise
 
-    def _create(self, run: ContainerRun, body: translate.Body) -> str:
+    def _create(self, run: ContainerRun) -> str:
         for _ in range(2):
             try:
-                return self._client.create(body, run.name)
+                return self._create_once(run)
             except NameTaken:
                 self._clear_name(run.name)
         raise NameTaken(f"The name {run.name} was taken just now.", "See `workbench ps`, and run the command again.")
 
-    def _of_its_own_build(self, run: ContainerRun, body: translate.Body, id: str) -> str:
+    def _create_once(self, run: ContainerRun) -> str:
+        """By the API, or with CDI names by Podman's own program: before version 5.4 only that takes them."""
+        program = self._program() if self.dialect is PODMAN and commands.cdi_names(run) else None
+        if program is None:
+            return self._client.create(translate.container(run, self.name), run.name)
+        words = commands.create_command(run, self.name)[1:]
+        done = process.run((program, *self.dialect.remote, self.address.url, *words), timeout=PATIENCE)
+        if done.code != 0:
+            raise refusal(500, done.err.rpartition("Error: ")[2], self.dialect.title)
+        return done.out.strip()
+
+    def _of_its_own_build(self, run: ContainerRun, id: str) -> str:
         """The container, made again by image id where another project of the same name took the tag meanwhile."""
         labels = self._client.inspect_container(id)["Config"]["Labels"]
         if not run.build or labels.get(BUILD) == run.build:
             return id
         self._discard(id)
-        return self._create(run, {**body, "Image": images.of_build(self._client, run.build)})
+        return self._create(replace(run, image=images.of_build(self._client, run.build)))
 
     def _clear_name(self, name: str) -> None:
         """Remove a workbench that was never started, of a launcher that was killed; leave all else alone."""
@@ -188,7 +220,7 @@ class DockerEngine:
         labels = self._ours(id)["Config"]["Labels"]
         self._client.start(id)
         try:
-            self._deliver(id, tuple(json.loads(labels.get(DELIVER, "[]"))), delivery)
+            self._deliver(id, tuple(json.loads(labels.get(commands.DELIVER, "[]"))), delivery)
         except BaseException:
             self._client.stop(id)
             raise
@@ -222,6 +254,11 @@ class DockerEngine:
         networks.remove_unused(self._client, used)
         if volumes:
             networks.remove_volumes(self._client, mounted)
+
+    def rename(self, id: str, name: str) -> None:
+        """Rename a container; its id stays."""
+        self._ours(id)
+        self._client.rename(id, name)
 
     def _ours(self, id: str) -> Entry:
         """Inspect a workbench; refuse what is not one."""

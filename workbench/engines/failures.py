@@ -1,10 +1,11 @@
 """An engine's words of refusal -> our errors. Pure: text in, error out."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from workbench.engines.base import NameTaken, PortTaken
+from workbench.engines.base import NameTaken, NoGpu, PortTaken
 from workbench.errors import EngineError
+from workbench.plan.device import GENERATE, REGISTER, WITHOUT
 
 
 class Absent(EngineError):
@@ -30,6 +31,8 @@ UNKNOWN = re.compile(
 )
 FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
+DEVICE = re.compile(r"error: (The (?:CPU|GPU) environment) ")
+
 Maker = Callable[[str, str], EngineError]
 
 
@@ -52,9 +55,25 @@ def _full(text: str, title: str) -> EngineError:
 
 
 def _runtime(text: str, title: str) -> EngineError:
-    return EngineError(
-        f"{title} does not have the runtime that was asked for.",
-        "For GPUs install the NVIDIA Container Toolkit, or start with `--cpu`.",
+    return NoGpu(
+        f"{title} does not have the runtime that was asked for, such as the NVIDIA Container Toolkit's for GPUs.",
+        f"{REGISTER}; `{WITHOUT}` starts without a GPU.",
+        detail=(text,),
+    )
+
+
+def _specification(text: str, title: str) -> EngineError:
+    return NoGpu(
+        f"{title} finds no CDI specification of a device that was asked for.",
+        f"For GPUs: {GENERATE}; `{WITHOUT}` starts without a GPU.",
+        detail=(text,),
+    )
+
+
+def _driver(text: str, title: str) -> EngineError:
+    return NoGpu(
+        "The NVIDIA Container Toolkit could not put the GPU into the container.",
+        f"See whether driver and toolkit work: nvidia-smi && nvidia-ctk --version; `{WITHOUT}` starts without a GPU.",
         detail=(text,),
     )
 
@@ -89,8 +108,11 @@ def _image(text: str, title: str) -> EngineError:
 
 RULES: tuple[tuple[str, Maker], ...] = (
     (r"port is already allocated|address already in use|port .*in use|ports are not available", _port),
-    (r"container name .* is already in use|name .* is in use: container already exists", _name),
+    (r"container name .* is already in use|name .* in use\b.*container already exists", _name),
     (FULL.pattern, _full),
+    (r"unresolvable CDI device|CDI device injection failed|device driver .?\"cdi", _specification),
+    # A specification that was written for an older driver names files that are gone.
+    (r"nvidia-container|\bnvml\b|/dev/nvidia|\blib\w*nvidia", _driver),
     (r"(unknown|invalid) runtime|runtime .*not found|could not select device driver|no such device", _runtime),
     (r"bind source path does not exist|statfs .*no such file|mounts denied|not shared from the host", _mount),
     (r"non-overlapping IPv4 address pool|address pools? .*(exhausted|subnetted)|no free private network", _pools),
@@ -113,6 +135,18 @@ def refusal(status: int, text: str, title: str) -> EngineError:
             return maker(text, title)
     kind = {404: Absent, 409: InUse}.get(status, EngineError)
     return kind(f"{title} refused: {text or f'status {status}'}", "`workbench doctor` looks at the engine.")
+
+
+def unmet(words: Sequence[str]) -> EngineError | None:
+    """The error for the words of `inside/overlays.py`; None when it is not the environment of a device that failed."""
+    end, match = next(
+        ((number, found) for number, line in enumerate(words) if (found := DEVICE.match(line))), (0, None)
+    )
+    if match is None:
+        return None
+    begin = max((number + 1 for number in range(end) if words[number].startswith(f"{match[1]}: ")), default=0)
+    hint = next((line.removeprefix("hint: ") for line in words[end:] if line.startswith("hint: ")), "")
+    return EngineError(words[end].removeprefix("error: "), hint, detail=words[begin:end])
 
 
 def pull_refusal(text: str, image: str, title: str) -> EngineError:

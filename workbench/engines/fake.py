@@ -148,6 +148,18 @@ class FakeEngine:
             del state.benches[id]
             self.deliveries.pop(id, None)
 
+    def rename(self, id: str, name: str) -> None:
+        """Remember it under another name."""
+        self._called("rename", id)
+        with self._state() as state:
+            bench = memory.get(state, id)
+            if bench.state == "running":
+                raise EngineError(f"{id} is running.", f"`workbench stop {id}` first.")
+            if name in state.benches:
+                raise NameTaken(f"The name {name} is taken.", f"`workbench rm {name}` removes it.")
+            state.benches[name] = state.benches.pop(id)
+            bench.name = name
+
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """What a server of ours says at its start and end."""
         self._called("logs", id)

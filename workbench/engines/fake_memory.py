@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.errors import EngineError
-from workbench.labels import DEVICE, NAME, OWNER, PLAN, PROJECT
+from workbench.labels import DEVICE, GPUS, NAME, OWNER, PLAN, PROJECT
 from workbench.model import Build, ContainerRun, ImageBuild, Leftover, Running, RunPlan, RunState, VenvBuild
 
 
@@ -115,6 +115,7 @@ def running(bench: Bench) -> Running:
         image=bench.image,
         plan=bench.labels.get(PLAN, ""),
         device=bench.labels.get(DEVICE, "cpu"),
+        gpus=bench.labels.get(GPUS, ""),
         owner=bench.labels.get(OWNER, ""),
         health="healthy" if bench.state == "running" else "",
         started=bench.started,

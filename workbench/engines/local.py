@@ -18,7 +18,7 @@ from workbench.engines import venvs
 from workbench.engines.ports import need_free
 from workbench.engines.records import Record, Records
 from workbench.errors import EngineError, refused_by_system
-from workbench.labels import DEVICE, OWNER, PLAN, PROJECT
+from workbench.labels import DEVICE, GPUS, NAME, OWNER, PLAN, PROJECT
 from workbench.model import (
     Build,
     Delivery,
@@ -137,6 +137,20 @@ class LocalEngine:
                 shutil.rmtree(record.run.folder)
             self.records.delete(id)
 
+    def rename(self, id: str, name: str) -> None:
+        """Keep the record under another name, and the run folder beside the one that was planned."""
+        with _refusals():
+            record = self.records.get(id)
+            if self._server(record):
+                raise EngineError(f"The workbench {id} is running.", f"`workbench stop {id}` first.")
+            moved = replace(record, run=_renamed(record.run, name))
+            self.records.create(moved)
+            # No record has it, so what is there was left by one that was killed.
+            shutil.rmtree(moved.run.folder, ignore_errors=True)
+            if Path(record.run.folder).exists():
+                Path(record.run.folder).rename(moved.run.folder)
+            self.records.delete(id)
+
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """The server's log; with `follow` until its process ends."""
         with _refusals():
@@ -238,7 +252,7 @@ class LocalEngine:
         run, server = record.run, self._server(record)
         return Running(
             id=run.name,
-            name=run.name,
+            name=run.labels.get(NAME, run.name),
             container=str(server.pid if server else record.pid or ""),
             project=run.labels.get(PROJECT, run.workdir),
             engine="local",
@@ -247,6 +261,7 @@ class LocalEngine:
             image=run.venv,
             plan=run.labels.get(PLAN, ""),
             device=run.labels.get(DEVICE, "cpu"),
+            gpus=run.labels.get(GPUS, ""),
             owner=run.labels.get(OWNER, ""),
             started=record.created,
             labels=run.labels,
@@ -263,6 +278,13 @@ def _venv(build: Build) -> VenvBuild:
     if isinstance(build, VenvBuild):
         return build
     raise EngineError("The local engine has no images.", "Choose `--engine docker` or `--engine podman`.")
+
+
+def _renamed(run: LocalRun, name: str) -> LocalRun:
+    """The run under another name. Under the workbench's own it has the folder of the plan, else one beside that."""
+    planned = run.folder.removesuffix(f".{run.name}")
+    folder = planned if name == run.labels.get(NAME) else f"{planned}.{name}"
+    return replace(run, name=name, folder=folder, env={**run.env, "WORKBENCH_RUN": folder})
 
 
 def _stopped(record: Record) -> Leftover:

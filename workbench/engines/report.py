@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from workbench.engines.dialect import Dialect
-from workbench.labels import DEVICE, LABEL, NAME, OWNER, PLAN, PORT, PROJECT
+from workbench.labels import DEVICE, GPUS, LABEL, NAME, OWNER, PLAN, PORT, PROJECT
 from workbench.model import Running, RunState, Stats
+from workbench.plan.device import CDI
 
 Entry = Mapping[str, Any]
 
@@ -82,6 +83,7 @@ def _running(labels: Mapping[str, str], dialect: Dialect, **known: Any) -> Runni
         port=int(labels.get(PORT) or 0),
         plan=labels.get(PLAN, ""),
         device=labels.get(DEVICE, "cpu"),
+        gpus=labels.get(GPUS, ""),
         owner=labels.get(OWNER, ""),
         labels=dict(labels),
         **known,
@@ -95,6 +97,12 @@ def _seconds(moment: str) -> float | None:
         return None
     zone = "+00:00" if match[3] == "Z" else match[3]
     return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
+
+
+def gpus(info: Entry) -> tuple[str, ...]:
+    """What `nvidia.com/gpu=` can be followed by, as far as the engine tells (Docker from 28.3)."""
+    found = (str(device["ID"]).partition(CDI) for device in info.get("DiscoveredDevices") or ())
+    return tuple(name for before, mark, name in found if mark and not before)
 
 
 def cpu_time(sample: Entry) -> tuple[float, float]:

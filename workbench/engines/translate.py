@@ -5,6 +5,7 @@ from typing import Any
 from workbench.errors import EngineError
 from workbench.model import ContainerRun, EngineName, Mount
 from workbench.plan import commands
+from workbench.plan.device import RUNTIME
 
 Body = dict[str, Any]
 SECOND = 1_000_000_000
@@ -44,6 +45,7 @@ def _host(run: ContainerRun, engine: EngineName, port: str) -> Body:
         **_network(run, port),
         **_limits(run),
         **_rights(run),
+        **_gpus(run),
         **({"UsernsMode": run.userns} if run.userns else {}),
         **(
             {"ExtraHosts": [f"{name}:{address}" for name, address in run.extra_hosts.items()]}
@@ -69,10 +71,25 @@ def _rights(run: ContainerRun) -> Body:
     rights: Body = (
         {"Privileged": True} if run.privileged else {"CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"]}
     )
+    files = [device for device in run.devices if device not in commands.cdi_names(run)]
     return {
         **rights,
         **({"CapAdd": commands.capabilities(run)} if run.cap_add else {}),
-        **({"Devices": [_device(device) for device in run.devices]} if run.devices else {}),
+        **({"Devices": [_device(device) for device in files]} if files else {}),
+    }
+
+
+def _gpus(run: ContainerRun) -> Body:
+    """The runtime, and device requests: for GPUs, and for whatever has a CDI name."""
+    requests: list[Body] = []
+    if run.gpu_form == "request":
+        which = {"DeviceIDs": list(run.gpu_ids)} if run.gpu_ids else {"Count": -1}
+        requests.append({**which, "Capabilities": [["gpu"]], "Options": {}})
+    if names := commands.cdi_names(run):
+        requests.append({"Driver": "cdi", "DeviceIDs": list(names)})
+    return {
+        **({"Runtime": RUNTIME} if run.gpu_form == "runtime" else {}),
+        **({"DeviceRequests": requests} if requests else {}),
     }
 
 

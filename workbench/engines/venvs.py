@@ -6,15 +6,14 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-import workbench.inside
 from workbench import process
-from workbench.engines.failures import FULL
+from workbench.engines.failures import FULL, unmet
 from workbench.errors import EngineError
 from workbench.model import Event, Leftover, VenvBuild
 
@@ -23,7 +22,9 @@ MARKER = "workbench.json"
 SCRATCH = ".part"
 """End of the hidden folders `.NAME.RANDOM.part` beside the environment NAME in which it is made, or thrown away."""
 LAST_LINES = 20
-STEP = "environment"
+STEP, NAME = "environment", "Python environment"
+DEVICES, DEVICES_NAME = "devices", "CPU and GPU environments"
+FAILED = "The project's Python environment could not be made."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def provide(build: VenvBuild) -> Iterator[Event]:
     try:
         marker = _marker(target)
         if marker and marker.digest == build.digest and not build.force:
-            yield Event("cached", "Python environment", step=STEP)
+            yield Event("cached", NAME, step=STEP)
         else:
             yield from _make(build, target)
     finally:
@@ -112,8 +113,13 @@ def _make(build: VenvBuild, target: Path) -> Iterator[Event]:
         shutil.rmtree(abandoned, ignore_errors=True)
     with _scratch(target) as scratch:
         made = scratch / target.name
-        _write(scratch / "dependencies", build.files)
-        yield from _run(build, scratch / "dependencies", made)
+        dependencies, devices = scratch / "dependencies", scratch / "devices.json"
+        _write(dependencies, build.files)
+        options = (*(("--python", build.python) if build.python else ()), "--apart", ",".join(build.apart))
+        yield from _run(build, STEP, NAME, _command("environment", dependencies, made, *options))
+        if build.devices:
+            devices.write_text(build.devices, encoding="utf-8")
+            yield from _run(build, DEVICES, DEVICES_NAME, _command("overlays", dependencies, devices, made))
         _mark(made, build)
         if target.exists():
             target.rename(scratch / "old")
@@ -131,42 +137,44 @@ def _scratch(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hint(build: VenvBuild, words: Iterable[str]) -> str:
+def _failure(build: VenvBuild, words: Sequence[str]) -> EngineError:
     if any(FULL.search(line) for line in words):
-        return "The disk is full: free some space; `workbench prune --dry-run` lists what Workbench can remove."
+        hint = "The disk is full: free some space; `workbench prune --dry-run` lists what Workbench can remove."
+        return EngineError(FAILED, hint, detail=words)
     files = ", ".join(sorted(build.files)) or "none is there"
-    return f"Correct the dependency file that uv names ({files}), then run the same command again."
+    hint = f"Correct the dependency file that uv names ({files}), then run the same command again."
+    return unmet(words) or EngineError(FAILED, hint, detail=words)
 
 
-def _run(build: VenvBuild, dependencies: Path, target: Path) -> Iterator[Event]:
+def _run(build: VenvBuild, step: str, name: str, command: Sequence[str]) -> Iterator[Event]:
+    """One script of ours, as a step of that name."""
     began = time.monotonic()
-    yield Event("step", "Python environment", step=STEP)
+    yield Event("step", name, step=step)
     last: deque[str] = deque(maxlen=LAST_LINES)
-    running = process.lines(_command(build, dependencies, target), env=_environment(build))
+    running = process.lines(command, env=_environment(build))
     try:
-        code = yield from _outputs(running, last)
+        code = yield from _outputs(running, step, last)
     finally:
         running.close()
     if code != 0:
-        yield Event("failed", "Python environment", step=STEP, seconds=time.monotonic() - began)
-        raise EngineError("The project's Python environment could not be made.", _hint(build, last), detail=last)
-    yield Event("done", "Python environment", step=STEP, seconds=time.monotonic() - began)
+        yield Event("failed", name, step=step, seconds=time.monotonic() - began)
+        raise _failure(build, tuple(last))
+    yield Event("done", name, step=step, seconds=time.monotonic() - began)
 
 
-def _outputs(running: Generator[str, None, int], last: deque[str]) -> Generator[Event, None, int]:
+def _outputs(running: Generator[str, None, int], step: str, last: deque[str]) -> Generator[Event, None, int]:
     while True:
         try:
             line = next(running)
         except StopIteration as end:
             return int(end.value)
         last.append(line)
-        yield Event("output", line, step=STEP)
+        yield Event("output", line, step=step)
 
 
-def _command(build: VenvBuild, dependencies: Path, target: Path) -> tuple[str, ...]:
-    script = Path(workbench.inside.__file__).with_name("environment.py")
-    version = ("--python", build.python) if build.python else ()
-    return (sys.executable, str(script), str(dependencies), str(target), *version)
+def _command(script: str, *arguments: object) -> tuple[str, ...]:
+    """A script of `inside/`, as a module of this package, never of one that lies where the user is."""
+    return (sys.executable, "-P", "-m", f"workbench.inside.{script}", *map(str, arguments))
 
 
 def _environment(build: VenvBuild) -> dict[str, str]:

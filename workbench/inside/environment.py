@@ -1,8 +1,8 @@
-"""Creates a project's virtual environment from its dependency files. One file, standard library only, Python >= 3.11.
+"""Creates a project's virtual environment from its dependency files. Standard library only, Python >= 3.11.
 
-`python environment.py DEPENDENCIES VENV [--python X.Y] [--system-site-packages]`: run inside an image build, and by
-the local engine on this machine. All dependency files count, in one resolution; what uv says about a conflict is the
-last thing printed, with exit code 1.
+`python -m workbench.inside.environment DEPENDENCIES VENV [--python X.Y] [--system-site-packages] [--apart NAMES]`: run
+inside an image build, and by the local engine on this machine. All dependency files count, in one resolution; what uv
+says about a conflict is the last thing printed, with exit code 1.
 """
 
 import argparse
@@ -16,15 +16,26 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.inside.uv import (
+    KERNEL,
+    InputError,
+    InstallError,
+    install,
+    interpreter,
+    normal,
+    pip,
+    say,
+    uv,
+    uv_program,
+)
+
 FOLDERS = ("", "binder", ".binder")
 """Where dependency files may lie, below the project."""
-KERNEL = ("ipykernel", "pip")
-"""What each environment has besides the project's own dependencies."""
 BUILD_FOLDER = Path("share", "workbench", "build")
 """Below the environment: the project's build requirements, so that it can be installed live without a network."""
 DEFAULT_BUILD = {"requires": ["setuptools>=64"], "build-backend": "setuptools.build_meta:__legacy__"}
@@ -53,14 +64,6 @@ pathlib.Path(output, "found.json").write_text(json.dumps(found), encoding="utf-8
 """Runs in the environment's interpreter, which has the build requirements on its path (PEP 517, PEP 660)."""
 
 
-class InstallError(Exception):
-    """uv or pip has failed; it has already said why. Carries its exit code."""
-
-
-class InputError(Exception):
-    """A dependency file cannot be used; the message names it."""
-
-
 @dataclass(slots=True)
 class Inputs:
     """What is to be installed. `arguments` go to `uv pip install`, relative to the copy of the dependency files."""
@@ -71,21 +74,25 @@ class Inputs:
     """Extras of the project itself that a line like `-e .[dev]` asks for."""
     plain: bool = False
     """Whether only what pip understands may be in `arguments`."""
+    apart: tuple[str, ...] = ()
+    """Normalised names of packages that are left out, whoever asks for them: each device brings its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Create the environment; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="environment.py", description="Create a project's virtual environment.")
+    parser = argparse.ArgumentParser(prog="environment", description="Create a project's virtual environment.")
     parser.add_argument("dependencies", type=Path, help="folder with nothing but the project's dependency files")
     parser.add_argument("venv", type=Path, help="the environment to create")
     parser.add_argument("--python", help="version or path of the interpreter")
     parser.add_argument("--system-site-packages", action="store_true", help="see the interpreter's own packages")
+    parser.add_argument("--apart", default="", help="packages to leave out, separated by commas")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
         work = Path(scratch, "project")
         shutil.copytree(options.dependencies, work) if options.dependencies.is_dir() else work.mkdir()
         try:
-            create(work, options.venv.absolute(), options.python, system=options.system_site_packages)
+            apart = tuple(filter(None, options.apart.split(",")))
+            create(work, options.venv.absolute(), options.python, system=options.system_site_packages, apart=apart)
         except InstallError:
             return 1
         except InputError as error:
@@ -94,24 +101,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def create(work: Path, venv: Path, python: str | None, *, system: bool = False) -> None:
+def create(work: Path, venv: Path, python: str | None, *, system: bool = False, apart: tuple[str, ...] = ()) -> None:
     """Create `venv` from the dependency files in `work`, a copy that this changes. InstallError, InputError."""
     arguments = ["venv", "--quiet", str(venv), *(["--python", python] if python else [])]
     uv(work, *arguments, *(["--system-site-packages"] if system else []))
     inputs = collect(work)
-    inputs.plain = system
-    pins = [pin for lock in inputs.locks for pin in install_lock(lock, venv)]
+    inputs.plain, inputs.apart = system, apart
+    pins = [pin for lock in inputs.locks for pin in install_lock(lock, venv, apart)]
     arguments = [*inputs.arguments, *project_arguments(work, venv, inputs)]
     if pins:
-        constraints = work / "workbench-constraints.txt"
-        constraints.write_text("\n".join(pins), encoding="utf-8")
-        arguments += ["--constraints", str(constraints)]
+        arguments += ["--constraints", listed(work / "workbench-constraints.txt", pins)]
     if system:
-        # uv would install what the interpreter already has once more; pip sees it.
+        # uv would install what the interpreter already has once more; pip sees it. It cannot leave packages out:
+        # those of the devices then only hide the ones here.
         install(work, venv, "pip")
         pip(work, venv, *arguments, *KERNEL)
     else:
+        if apart:
+            arguments += ["--excludes", listed(work / "workbench-apart.txt", apart)]
         install(work, venv, *arguments, *KERNEL)
+
+
+def listed(file: Path, lines: Iterable[str]) -> str:
+    """A requirements file with these lines; returns its path."""
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(file)
 
 
 def collect(work: Path) -> Inputs:
@@ -160,13 +174,14 @@ def own_extras(value: str) -> set[str]:
     return {name.strip() for name in match[1].split(",")} if match else set()
 
 
-def install_lock(lock: Path, venv: Path) -> list[str]:
-    """Install what a lock file pins; returns the pins, which hold for everything that comes after."""
+def install_lock(lock: Path, venv: Path, apart: tuple[str, ...] = ()) -> list[str]:
+    """Install what a lock file pins, but for `apart`; returns the pins, which hold for everything that comes after."""
     say(f"Installing {lock.name}")
-    if lock.name == "uv.lock":
+    if lock.name == "uv.lock" and not apart:
         sync(lock, venv)
     else:
-        without_project(lock)
+        lock = exported(lock, apart) if lock.name == "uv.lock" else lock
+        without(lock, apart)
         install(lock.parent, venv, "-r", lock.name)
     frozen = subprocess.run(
         [uv_program(), "pip", "freeze", "--python", str(interpreter(venv))], capture_output=True, text=True, check=True
@@ -176,20 +191,35 @@ def install_lock(lock: Path, venv: Path) -> list[str]:
 
 def sync(lock: Path, venv: Path) -> None:
     """`uv sync` of everything in `uv.lock` but the project and its neighbours, which are not here."""
-    if not (lock.parent / "pyproject.toml").exists():
-        raise InputError(f"{lock.name} can be read only with its pyproject.toml beside it.")
-    packages = read_toml(lock).get("package", [])
-    local = [package["name"] for package in packages if set(package.get("source", {})) & set(LOCAL_SOURCES)]
-    skipped = [part for name in local for part in ("--no-install-package", name)]
+    skipped = [part for name in neighbours(lock) for part in ("--no-install-package", name)]
     arguments = ["sync", "--frozen", "--inexact", "--no-install-project", "--compile-bytecode"]
     env = {"UV_PROJECT_ENVIRONMENT": str(venv), "UV_PYTHON_DOWNLOADS": "never"}
     uv(lock.parent, *arguments, *skipped, "--python", str(interpreter(venv)), env=env)
 
 
-def without_project(lock: Path) -> None:
-    """Take the packages that are folders (the project itself) out of a `pylock.toml`."""
-    head, *packages = re.split(r"(?m)^(?=\[\[packages\]\])", lock.read_text(encoding="utf-8"))
-    kept = [text for text in packages if "directory" not in tomllib.loads(text)["packages"][0]]
+def exported(lock: Path, apart: tuple[str, ...]) -> Path:
+    """`uv.lock` as a `pylock.toml`, without `apart` and what only they need: `uv sync` would install the latter."""
+    found = lock.with_name("pylock.workbench.toml")
+    skipped = [part for name in neighbours(lock) for part in ("--no-emit-package", name)]
+    pruned = [part for name in apart for part in ("--prune", name)]
+    arguments = ["export", "--quiet", "--frozen", "--no-emit-project", "--format", "pylock.toml", "-o", found.name]
+    uv(lock.parent, *arguments, *skipped, *pruned)
+    return found
+
+
+def neighbours(lock: Path) -> list[str]:
+    """The packages of a `uv.lock` that are folders: the project and its neighbours. InputError for a lonely lock."""
+    if not (lock.parent / "pyproject.toml").exists():
+        raise InputError(f"{lock.name} can be read only with its pyproject.toml beside it.")
+    packages = read_toml(lock).get("package", [])
+    return [package["name"] for package in packages if set(package.get("source", {})) & set(LOCAL_SOURCES)]
+
+
+def without(lock: Path, apart: tuple[str, ...]) -> None:
+    """Take the packages that are folders (the project itself), and those that are `apart`, out of a `pylock.toml`."""
+    head, *texts = re.split(r"(?m)^(?=\[\[packages\]\])", lock.read_text(encoding="utf-8"))
+    packages = [(text, tomllib.loads(text)["packages"][0]) for text in texts]
+    kept = [text for text, package in packages if "directory" not in package and normal(package["name"]) not in apart]
     lock.write_text("".join([head, *kept]), encoding="utf-8")
 
 
@@ -236,12 +266,6 @@ def local_names(data: Mapping[str, Any]) -> set[str]:
         for name, source in sources.items()
         if any({"path", "workspace"} & entry.keys() for entry in (source if isinstance(source, list) else [source]))
     }
-
-
-def normal(requirement: str) -> str:
-    """The normalised name in a requirement."""
-    match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
-    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else requirement
 
 
 def build_hooks(folder: Path, data: Mapping[str, Any], venv: Path, *, metadata: bool) -> dict[str, Any] | None:
@@ -341,58 +365,12 @@ def required(metadata: str, extras: set[str]) -> Iterator[str]:
                 yield text.replace(extra[0], "")
 
 
-def install(folder: Path, venv: Path, *arguments: str) -> None:
-    """`uv pip install` into the environment, with bytecode; relative paths are those of `folder`."""
-    uv(folder, "pip", "install", "--python", str(interpreter(venv)), "--compile-bytecode", *arguments)
-
-
-def pip(folder: Path, venv: Path, *arguments: str) -> None:
-    """`pip install` into the environment. InstallError when it fails."""
-    argv = [str(interpreter(venv)), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
-    told(folder, argv, os.environ)
-
-
-def uv(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-    """Run uv; its words go to our output. InstallError when it fails."""
-    environ = {**os.environ, "UV_NO_PROGRESS": "1", **(env or {})}
-    environ.pop("VIRTUAL_ENV", None)
-    told(folder, [uv_program(), *arguments], environ)
-
-
-def told(folder: Path, argv: list[str], environ: Mapping[str, str]) -> None:
-    """Run an installer in `folder`; its words go to our output. InstallError when it fails."""
-    done = subprocess.run(argv, cwd=folder, env=environ, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise InstallError(done.returncode)
-
-
-def uv_program() -> str:
-    """uv: beside this interpreter, else on PATH. InputError when there is none."""
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
-        raise InputError("uv is not installed.")
-    return found
-
-
-def interpreter(venv: Path) -> Path:
-    """The environment's Python."""
-    windows = venv / "Scripts" / "python.exe"
-    return windows if windows.exists() else venv / "bin" / "python"
-
-
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's content; InputError when it is broken."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
-
-
-def say(text: str) -> None:
-    """One line of progress."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from workbench.inside import launchers, uv
 from workbench.inside.lacking import lacking_requirements
 from workbench.inside.place import Place
 from workbench.inside.report import say, write_json
@@ -78,7 +78,9 @@ def _install(place: Place, environ: Mapping[str, str], delivered: threading.Even
     if failure:
         return ("path" if _write_path(place) else "failed"), failure
     _path_file(place).unlink(missing_ok=True)
-    return _complete(place, delivered)
+    state = _complete(place, delivered)
+    launchers.refresh(_environment(place))
+    return state
 
 
 def _editable(place: Place, environ: Mapping[str, str], *, isolated: bool) -> tuple[str, ...]:
@@ -97,7 +99,9 @@ def _editable(place: Place, environ: Mapping[str, str], *, isolated: bool) -> tu
 
 def _complete(place: Place, delivered: threading.Event) -> tuple[State, tuple[str, ...]]:
     """Install what the built metadata asks for and the environment lacks (dynamic dependencies)."""
-    lacking = lacking_requirements(_site_packages(place), place.root)
+    environment = _environment(place)
+    own = [uv.site_packages(venv) for venv in launchers.devices(environment)]
+    lacking = lacking_requirements(uv.site_packages(environment), place.root, own)
     if not lacking:
         return "installed", ()
     delivered.wait()
@@ -107,17 +111,12 @@ def _complete(place: Place, delivered: threading.Event) -> tuple[State, tuple[st
 
 
 def _uv(place: Place, env: Mapping[str, str], *arguments: str) -> tuple[str, ...]:
-    argv = [_uv_program(), "pip", "install", "--quiet", "--python", str(place.python), *arguments]
+    argv = [uv.uv_program(), "pip", "install", "--quiet", "--python", str(place.python), *arguments]
     done = subprocess.run(argv, env=dict(env), cwd=place.run, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return ()
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return tuple(lines[-6:]) or (f"uv ended with exit code {done.returncode}.",)
-
-
-def _uv_program() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
 
 
 def _write_path(place: Place) -> bool:
@@ -132,13 +131,7 @@ def _write_path(place: Place) -> bool:
 
 
 def _path_file(place: Place) -> Path:
-    return _site_packages(place) / PATH_FILE
-
-
-def _site_packages(place: Place) -> Path:
-    environment = _environment(place)
-    found = sorted(environment.glob("lib/python3*/site-packages"))
-    return found[-1] if found else environment / "Lib" / "site-packages"
+    return uv.site_packages(_environment(place)) / PATH_FILE
 
 
 def _environment(place: Place) -> Path:

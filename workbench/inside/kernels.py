@@ -1,4 +1,4 @@
-"""Kernelspecs of this server: written at its start from the templates in `kernels/`, for the project's interpreter."""
+"""Kernelspecs of this server: written at its start from the templates in `kernels/`, for the project's interpreters."""
 
 import json
 import os
@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workbench.inside.place import Place
+from workbench.inside import devices
+from workbench.inside.place import Device, Place
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 SHIPPED = (
@@ -25,26 +26,31 @@ def templates() -> Path:
 
 
 def write_kernelspecs(place: Place, source: Path) -> Path:
-    """Write each template in `source` for this project; returns the folder that belongs on `JUPYTER_PATH`."""
+    """Write a kernelspec for each device that can be used; returns the folder that belongs on `JUPYTER_PATH`.
+
+    The device that the workbench starts on has Jupyter's own name, so that every notebook opens on it.
+    """
     target = place.run / "share"
     shutil.rmtree(target, ignore_errors=True)
-    for template in sorted(source.glob("*/kernel.json")):
-        folder = target / "kernels" / template.parent.name
-        shutil.copytree(template.parent, folder, copy_function=shutil.copyfile)
-        spec = json.loads(template.read_text(encoding="utf-8"))
-        text = json.dumps(_filled(spec, _values(place)), indent=1, ensure_ascii=False)
-        (folder / "kernel.json").write_text(text, encoding="utf-8")
+    for device in place.devices:
+        folder = target / "kernels" / ("python3" if device == place.device else f"python3-{device}")
+        shutil.copytree(source / device, folder, copy_function=shutil.copyfile)
+        spec = _filled(json.loads((folder / "kernel.json").read_text(encoding="utf-8")), _values(place, device))
+        visible = devices.cuda(place, device)
+        if visible is not None:
+            spec["env"][devices.CUDA] = visible
+        (folder / "kernel.json").write_text(json.dumps(spec, indent=1, ensure_ascii=False), encoding="utf-8")
     return target
 
 
-def _values(place: Place) -> dict[str, str]:
-    python = place.python or Path(sys.executable)
+def _values(place: Place, device: Device) -> dict[str, str]:
+    python = place.python_of(device) or Path(sys.executable)
+    env, bins = devices.used(place, device) or (sys.prefix, (python.parent,))
     return {
         "@python@": str(python),
-        "@project@": place.root.name,
         # Jupyter reads $ in a kernel's variables as the beginning of another variable.
-        "@bin@": str(python.parent).replace("$", "$$"),
-        "@env@": str(place.env or sys.prefix).replace("$", "$$"),
+        "@bin@": os.pathsep.join(map(str, bins)).replace("$", "$$"),
+        "@env@": str(env).replace("$", "$$"),
     }
 
 

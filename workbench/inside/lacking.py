@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,8 +11,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 
-def lacking_requirements(site_packages: Path, project: Path) -> list[str]:
-    """The requirements of the editable install of `project` that nothing in `site_packages` meets."""
+def lacking_requirements(site_packages: Path, project: Path, devices: Sequence[Path] = ()) -> list[str]:
+    """The requirements of the editable install of `project` that nothing in `site_packages` meets.
+
+    What is in `devices`, the packages of the environments over it, is there on purpose, in whatever version.
+    """
+    apart = {canonicalize_name(each.name) for each in distributions(path=[str(path) for path in devices])}
     have: dict[str, str] = {}
     asked: list[str] = []
     for distribution in distributions(path=[str(site_packages)]):
@@ -20,7 +24,8 @@ def lacking_requirements(site_packages: Path, project: Path) -> list[str]:
         if _is_install_of(distribution, project):
             asked += distribution.requires or []
     markers = {"python_version": _version(site_packages), "extra": ""}
-    return [str(requirement) for requirement in _applying(asked, markers) if not _met(requirement, have)]
+    found = [each for each in _applying(asked, markers) if canonicalize_name(each.name) not in apart]
+    return [str(requirement) for requirement in found if not _met(requirement, have)]
 
 
 def _applying(texts: list[str], markers: dict[str, str]) -> Iterator[Requirement]:

@@ -1,9 +1,16 @@
 """What the launcher tells the inside: the `WORKBENCH_*` variables as one frozen value."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Device = Literal["cpu", "gpu"]
+DEVICES: tuple[Device, ...] = ("cpu", "gpu")
+GPUS = re.compile(r"all|[\w/-]+(,[\w/-]+)*")
+"""Every GPU, or the indices or UUIDs of some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +33,29 @@ class Place:
     """Whether the start page is Jupyter Notebook's, where that is installed."""
     options: tuple[str, ...] = ()
     """The user's own Jupyter options, as on a command line."""
+    device: Device = "cpu"
+    """What kernels and shells start on."""
+    gpus: str = ""
+    """The GPUs that can be used: empty for none, `all` for those one sees, else as in `CUDA_VISIBLE_DEVICES`."""
 
     @property
     def python(self) -> Path | None:
         """The interpreter of the project's environment, None when there is no environment."""
-        if self.env is None:
-            return None
-        windows = self.env / "Scripts" / "python.exe"
-        return windows if windows.exists() else self.env / "bin" / "python"
+        return _interpreter(self.env)
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices that kernels can start on."""
+        return ("cpu", "gpu") if self.gpus else ("cpu",)
+
+    def env_of(self, device: Device) -> Path | None:
+        """The virtual environment of a device: one of its own over the project's, or the project's itself."""
+        own = self.env and self.env / "devices" / device
+        return own if own and own.is_dir() else self.env
+
+    def python_of(self, device: Device) -> Path | None:
+        """The interpreter of a device's environment, None when there is no environment."""
+        return _interpreter(self.env_of(device))
 
 
 def read_place(environ: Mapping[str, str]) -> Place:
@@ -49,7 +71,16 @@ def read_place(environ: Mapping[str, str]) -> Place:
         install=environ.get("WORKBENCH_INSTALL") == "1",
         classic=environ.get("WORKBENCH_CLASSIC") == "1",
         options=_options(environ.get("WORKBENCH_OPTIONS") or "[]"),
+        device=_device(environ),
+        gpus=_gpus(environ),
     )
+
+
+def _interpreter(env: Path | None) -> Path | None:
+    if env is None:
+        return None
+    windows = env / "Scripts" / "python.exe"
+    return windows if windows.exists() else env / "bin" / "python"
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:
@@ -64,6 +95,23 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal():
         raise ValueError(f"{name} must be a number, not {value!r}.")
     return int(value)
+
+
+def _gpus(environ: Mapping[str, str]) -> str:
+    value = environ.get("WORKBENCH_GPUS", "")
+    if value and not GPUS.fullmatch(value):
+        raise ValueError(f"WORKBENCH_GPUS must be `all` or a list like 0,1, not {value!r}.")
+    return value
+
+
+def _device(environ: Mapping[str, str]) -> Device:
+    value = environ.get("WORKBENCH_DEVICE") or "cpu"
+    device = next((device for device in DEVICES if device == value), None)
+    if device is None:
+        raise ValueError(f"WORKBENCH_DEVICE must be cpu or gpu, not {value!r}.")
+    if device == "gpu" and not environ.get("WORKBENCH_GPUS"):
+        raise ValueError("WORKBENCH_DEVICE is gpu, but WORKBENCH_GPUS names no GPU.")
+    return device
 
 
 def _options(text: str) -> tuple[str, ...]:

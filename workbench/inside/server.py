@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.inside import delivery, install, kernels, saves, settings
-from workbench.inside.place import Place, read_place
+from workbench.inside import delivery, devices, install, kernels, saves, settings
+from workbench.inside.place import DEVICES, Place, read_place
 from workbench.inside.report import say
 
 UNUSED_FORMATS = ("fqdn", "isoduration", "rfc3987_syntax", "uri_template", "webcolors")
@@ -37,6 +37,7 @@ def main() -> int:
     try:
         given = delivery.wait_for(place.run)
         os.environ.update(delivery.apply(given, place.run))
+        _write_sourced(place)
         delivered.set()
         app.serve(app.Terms(place, given.token, project_ready))
     except (delivery.NoDeliveryError, app.OptionError) as error:
@@ -53,6 +54,13 @@ def _point_to(place: Place) -> None:
     if place.env and place.python:
         os.environ["VIRTUAL_ENV"] = str(place.env)
         _put_first("PATH", place.python.parent)
+
+
+def _write_sourced(place: Place) -> None:
+    """Write what shells, and commands that an engine starts beside the server, source to be on a device."""
+    for device in DEVICES:
+        text = devices.sourced(place, device, os.environ.get(devices.CUDA))
+        delivery.write_private(devices.file(place, device), text)
 
 
 def _put_first(variable: str, folder: Path) -> None:

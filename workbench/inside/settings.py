@@ -9,6 +9,7 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_config_dir
 
+from workbench.inside import devices
 from workbench.inside.place import Place
 from workbench.inside.report import write_json
 
@@ -17,7 +18,10 @@ Sections = dict[str, dict[str, Any]]
 LEFT_OUT = ("jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
 """Server extensions that cost start time or replace the contents manager; the last two are the classic interface's."""
 LAB_DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-"""Defaults of JupyterLab's own settings: it does not ask whether there shall be news."""
+"""Defaults of JupyterLab's own settings: it does not ask whether there shall be news.
+
+`autoStartDefaultKernel` stays off: it would start Python for notebooks of other languages too, and a save would then
+rewrite what they say of their kernel."""
 GUARDED = frozenset(
     {
         *(("ServerApp", name) for name in ("sock", "password", "base_url", "allow_unauthenticated_access")),
@@ -56,10 +60,10 @@ def defaults(place: Place) -> Sections:
         "Application": {"log_level": "WARN"},
         "ServerApp": {
             "allow_root": True,
-            "jpserver_extensions": {"jupyterlab": True, **off},
+            "jpserver_extensions": {"jupyterlab": True, "workbench.inside.diffs": True, **off},
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
             # Not a login shell: that would put the system's PATH before the project's.
-            "terminado_settings": {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]},
+            "terminado_settings": {"shell_command": devices.shell(place, os.environ.get("SHELL") or "/bin/sh")},
             "tornado_settings": {"page_config_data": {"buildAvailable": False, "buildCheck": False}},
         },
         "KernelSpecManager": {"ensure_native_kernel": False},

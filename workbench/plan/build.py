@@ -1,7 +1,9 @@
 """What environment a project needs: an image or a virtual environment, with the digest of everything in it."""
 
+import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.labels import BUILD, INPUTS, NAME, PROJECT, VERSION
 from workbench.model import (
@@ -15,13 +17,18 @@ from workbench.model import (
     Settings,
     VenvBuild,
 )
-from workbench.plan import naming
+from workbench.plan import naming, overlays
 from workbench.plan.digest import canonical, digest
 from workbench.plan.user import container_user
 
 DEFAULT_PYTHON = "3.13"
 BUILD_FILES = ("apt.txt", "postBuild")
 """Dependency files that only an image can use."""
+SCRIPTS = ("environment", "uv")
+"""Our code that makes an environment without an image; with `OVERLAYS` where the devices have some of their own."""
+OVERLAYS = ("overlays", "launchers")
+HEADER = re.compile(r"(?m)^(?=[ \t]*\[)")
+SETTINGS = re.compile(r"\s*\[\[?\s*tool\s*\.\s*workbench\s*[.\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,9 @@ def plan_build(
     offline: bool,
 ) -> Build:
     """The environment that this project needs on this engine."""
+    project = replace(project, dependencies=tuple(map(_without_settings, project.dependencies)))
     if facts.engine == "local":
-        return _venv(project, facts, kit, folders, force=force, offline=offline)
+        return _venv(project, settings, facts, kit, folders, force=force, offline=offline)
     if settings.image and settings.as_is:
         return ImageUse(settings.image, pull=not offline, force=force)
     return _image(project, settings, facts, kit, folders, force=force, offline=offline)
@@ -73,6 +81,7 @@ def _image(
     user = container_user(facts, project.owner)
     before = _own_dockerfile(project, facts, kit, folders, force=force, offline=offline)
     base = before.tag if before else base_image(project, settings)
+    devices = overlays.devices_json(settings, facts)
     args = {
         "BASE_IMAGE": base,
         "PYTHON_VERSION": project.python or "",
@@ -82,9 +91,13 @@ def _image(
         "USER_UID": str(user.uid),
         "USER_GID": str(user.gid),
         "USER_HOME": user.home,
+        # Said in both cases: Podman 4.3 passes over a stage that only the argument's default names.
+        "ENVIRONMENTS": "devices" if devices else "shared",
+        **({"APART": ",".join(overlays.apart(settings))} if devices else {}),
     }
     inputs = {
         **_inputs(project.dependencies),
+        **overlays.inputs(settings, facts),
         **(before.inputs if before else {}),
         "the base image": digest(base),
         "the Python version": digest(project.python or ""),
@@ -97,7 +110,7 @@ def _image(
         digest=identity,
         inputs=inputs,
         base=base,
-        files={**kit.files, **_context(project.dependencies)},
+        files={**kit.files, **_context(project.dependencies), "devices.json": devices.encode()},
         context=f"{folders.cache}/contexts/{name}",
         args=args,
         labels=_labels(project, name, kit, identity, inputs),
@@ -141,12 +154,24 @@ def _own_dockerfile(
     )
 
 
-def _venv(project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, force: bool, offline: bool) -> VenvBuild:
+def _venv(
+    project: Project,
+    settings: Settings,
+    facts: HostFacts,
+    kit: Kit,
+    folders: Folders,
+    *,
+    force: bool,
+    offline: bool,
+) -> VenvBuild:
+    devices = overlays.devices_json(settings, facts)
+    scripts = (*SCRIPTS, *(OVERLAYS if devices else ()))
     files = tuple(file for file in project.dependencies if file.name.rpartition("/")[2] not in BUILD_FILES)
     inputs = {
         **_inputs(files),
+        **overlays.inputs(settings, facts),
         "the Python version": digest(project.python or facts.python),
-        "Workbench": digest(kit.files["inside/environment.py"].decode()),
+        "Workbench": digest([kit.files[f"inside/{script}.py"].decode() for script in scripts]),
     }
     identity = digest(inputs)
     name = naming.workbench_name(project.name, str(project.root))
@@ -157,6 +182,8 @@ def _venv(project: Project, facts: HostFacts, kit: Kit, folders: Folders, *, for
         files={file.name: file.content for file in files},
         project=str(project.root),
         python=project.python or facts.python,
+        devices=devices,
+        apart=overlays.apart(settings),
         force=force,
         offline=offline,
     )
@@ -174,6 +201,23 @@ def _labels(project: Project, name: str, kit: Kit, identity: str, inputs: Mappin
 
 def _inputs(files: tuple[DependencyFile, ...]) -> dict[str, str]:
     return {file.name: file.digest for file in files}
+
+
+def _without_settings(file: DependencyFile) -> DependencyFile:
+    """`pyproject.toml` without `[tool.workbench]`: a change there alone makes no other environment.
+
+    The file as it is, where those tables cannot be told from the rest by their headers.
+    """
+    if file.name != "pyproject.toml" or b"tool.workbench" not in file.content:
+        return file
+    whole = file.content.decode("utf-8-sig")
+    text = "".join(part for part in HEADER.split(whole) if not SETTINGS.match(part))
+    try:
+        wanted, kept = ({"tool": {}, **tomllib.loads(each)} for each in (whole, text))
+    except tomllib.TOMLDecodeError:
+        return file
+    wanted["tool"].pop("workbench", None)
+    return replace(file, content=text.encode()) if kept == wanted else file
 
 
 def _context(files: tuple[DependencyFile, ...]) -> dict[str, bytes]:

@@ -19,6 +19,9 @@ WORDS = {
     "venv": "the environment",
     "user": "the container's user",
     "workdir": "the project's name",
+    "device": "the device",
+    "diffs": "whether copies of notebooks are written",
+    "gpus": "the device",
 }
 
 
@@ -32,7 +35,7 @@ def what_changed(before: Mapping[str, Any] | None, plan: LaunchPlan) -> tuple[st
     then = before.get("run", {})
     differing = [key for key in sorted(now.keys() | then.keys()) if now.get(key) != then.get(key) and key != "build"]
     run = tuple(WORDS.get(key, key.replace("_", " ")) for key in differing if not (built and key == "venv"))
-    return built + run or ("the image",)
+    return built + tuple(dict.fromkeys(run)) or ("the image",)
 
 
 def plain_fields_of(plan: LaunchPlan) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from workbench.labels import LABEL, NAME, OWNER, PORT, PROJECT
 from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount, RunPlan
+from workbench.plan.device import RUNTIME
 
 Command = tuple[str, ...]
 
@@ -86,17 +87,24 @@ def volume_commands(run: ContainerRun, engine: EngineName) -> tuple[Command, ...
 
 def run_command(run: ContainerRun, engine: EngineName) -> Command:
     """`docker run -d …`: equal to what `workbench.engines.translate.container` tells the engine's API."""
+    return (engine, "run", "-d", *_container(run, engine))
+
+
+def create_command(run: ContainerRun, engine: EngineName) -> Command:
+    """`docker create …`: the same container, not started."""
+    return (engine, "create", *_container(run, engine))
+
+
+def _container(run: ContainerRun, engine: EngineName) -> Command:
     entrypoint, command = entry(run)
     return (
-        engine,
-        "run",
-        "-d",
         *_identity(run),
         *_network(run),
         *(field for mount in run.mounts for field in ("--mount", _mount(mount))),
         *_repeat("--tmpfs", (f"{path}:{options}" for path, options in tmpfs(run, engine).items())),
         *_limits(run),
         *_rights(run),
+        *_gpus(run),
         *_health(run),
         *_log(run, engine),
         *((f"--entrypoint={entrypoint}",) if entrypoint is not None else ()),
@@ -137,6 +145,11 @@ def capabilities(run: ContainerRun) -> list[str]:
     """Added capabilities by their full names: some clients write them so, and engines keep what they are told."""
     names = [name.upper() for name in run.cap_add]
     return [name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in names]
+
+
+def cdi_names(run: ContainerRun) -> tuple[str, ...]:
+    """Those of the run's devices that engines know by a CDI specification, such as `nvidia.com/gpu=all`."""
+    return tuple(name for name in run.devices if not name.startswith("/"))
 
 
 def tmpfs(run: ContainerRun, engine: EngineName) -> dict[str, str]:
@@ -200,6 +213,15 @@ def _rights(run: ContainerRun) -> Command:
     if run.privileged:
         return ("--privileged", *added, *devices)
     return ("--cap-drop=ALL", *added, "--security-opt=no-new-privileges", *devices)
+
+
+def _gpus(run: ContainerRun) -> Command:
+    """GPUs in CDI form are among the devices already, and those of the runtime are named by a variable."""
+    if run.gpu_form == "runtime":
+        return (f"--runtime={RUNTIME}",)
+    if run.gpu_form == "request":
+        return ("--gpus", _record([f"device={','.join(run.gpu_ids)}"]) if run.gpu_ids else "all")
+    return ()
 
 
 def _health(run: ContainerRun) -> Command:

@@ -1,8 +1,9 @@
 """The whole plan of a launch: a pure function from what was found to what will be done."""
 
-from workbench.model import Delivery, HostFacts, LaunchPlan, Origin, Project, Seed, Settings
+from workbench.model import Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
 from workbench.plan import naming
 from workbench.plan.build import Folders, Kit, plan_build
+from workbench.plan.device import Choice, choose
 from workbench.plan.run import identity, plan_run
 from workbench.plan.user import container_user
 
@@ -26,7 +27,8 @@ def plan_launch(
     kernels need; nothing secret enters the build or the run.
     """
     build = plan_build(project, settings, facts, kit, folders, force=rebuild, offline=offline)
-    run = plan_run(project, settings, facts, seed, build, folders, version=kit.version, jupyter=jupyter)
+    choice = choose(settings.device, facts)
+    run = plan_run(project, settings, facts, seed, build, folders, choice=choice, version=kit.version, jupyter=jupyter)
     local = facts.engine == "local"
     delivery = Delivery(
         seed.token,
@@ -40,12 +42,15 @@ def plan_launch(
         delivery=delivery,
         digest=identity(run, build),
         used=tuple(file.name for file in project.dependencies),
-        notices=_notices(project, settings, facts),
+        notices=_notices(project, settings, facts, choice),
     )
 
 
-def _notices(project: Project, settings: Settings, facts: HostFacts) -> tuple[str, ...]:
-    notices = [*project.notices, *_not_yet(settings)]
+def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Choice) -> tuple[str, ...]:
+    notices = [*project.notices, *_not_yet(settings), *_as_it_is(settings, facts)]
+    # Without an NVIDIA GPU and without a wish for one there is nothing to say.
+    if choice.notice and (facts.gpu.driver or settings.gpu):
+        notices.append(choice.notice)
     if facts.engine == "local":
         return (*notices, *_without_container(project, settings))
     user = container_user(facts, project.owner)
@@ -74,13 +79,13 @@ def _without_container(project: Project, settings: Settings) -> list[str]:
     return [f"Not used without a container: {', '.join(unmet)}."] if unmet else []
 
 
+def _as_it_is(settings: Settings, facts: HostFacts) -> list[str]:
+    """What cannot be had in an image that nothing is added to."""
+    wishes = {"[tool.workbench.cpu]": settings.cpu, "[tool.workbench.gpu]": settings.gpu}
+    unmet = [name for name, wish in wishes.items() if wish and settings.as_is and facts.engine != "local"]
+    return [f"Not used with an image that is taken as it is: {', '.join(unmet)}."] if unmet else []
+
+
 def _not_yet(settings: Settings) -> list[str]:
     """Settings that somebody made and that this version does not use."""
-    asked = [
-        name
-        for name in ("device", "diffs", "services")
-        if settings.origins.get(name, Origin("default")).kind != "default"
-    ]
-    if "device" in asked and settings.device.kind != "gpu":
-        asked.remove("device")
-    return [f"Not used by this version of Workbench: {', '.join(asked)}."] if asked else []
+    return ["Not used by this version of Workbench: services."] if settings.services else []

@@ -3,6 +3,9 @@
 import hashlib
 import re
 
+from workbench.model import Running
+
+ASIDE = ".aside"
 NETWORK = "workbench"
 
 
@@ -14,6 +17,21 @@ def workbench_name(project: str, root: str) -> str:
 def container(name: str) -> str:
     """The container's name; also the stem of what belongs to it."""
     return f"workbench-{name}"
+
+
+def aside(container: str) -> str:
+    """The container's name while another one is tried in its place. No workbench is called so: see `workbench_name`."""
+    return f"{container}{ASIDE}"
+
+
+def container_of(running: Running) -> str:
+    """The name that an engine has for a workbench's container; the local one's records go by it as their id."""
+    return running.id if running.engine == "local" else running.container
+
+
+def is_aside(running: Running) -> bool:
+    """Whether a workbench was set aside."""
+    return container_of(running).endswith(ASIDE)
 
 
 def home_volume(name: str) -> str:

@@ -22,6 +22,7 @@ from workbench.model import (
 )
 from workbench.plan import naming
 from workbench.plan.build import Folders
+from workbench.plan.device import CDI, RUNTIME, Choice, environment
 from workbench.plan.digest import digest, plain_fields
 from workbench.plan.user import ContainerUser, container_user
 
@@ -29,8 +30,11 @@ CONTAINER_PORT = 8888
 RUN_FOLDER = "/run/workbench"
 PROJECT_ENVIRONMENT = "/opt/project"
 SERVER_SCRIPTS = "/opt/workbench/bin"
-IDENTITY_LEAVES_OUT = ("port", "labels", "image")
-"""Of a run, what may differ between two that are the same to the user."""
+DIFFS = "WORKBENCH_DIFFS"
+ENV_LEAVES_OUT = ("WORKBENCH_PORT", DIFFS)
+"""Variables that do not count, or have a name of their own in a description."""
+IDENTITY_LEAVES_OUT = ("port", "labels", "image", "gpu_form", "gpu_ids")
+"""Of a run, what may differ between two that are the same to the user, or is said by `gpus`."""
 
 
 def plan_run(
@@ -41,17 +45,18 @@ def plan_run(
     build: Build,
     folders: Folders,
     *,
+    choice: Choice,
     version: str,
     jupyter: tuple[str, ...],
 ) -> RunPlan:
-    """The run of a build, labelled with its own identity."""
+    """The run of a build on the chosen device, labelled with its own identity."""
     name = naming.workbench_name(project.name, str(project.root))
     run: RunPlan
     if isinstance(build, VenvBuild):
-        run = _local(project, settings, facts, seed, build, folders, name, jupyter)
+        run = _local(project, settings, facts, seed, build, folders, choice, name, jupyter)
     else:
-        run = _container(project, settings, facts, seed, build, name, jupyter)
-    return replace(run, labels=_labels(project, facts, seed, name, version, identity(run, build)))
+        run = _container(project, settings, facts, seed, build, choice, name, jupyter)
+    return replace(run, labels=_labels(project, facts, seed, choice, name, version, identity(run, build)))
 
 
 def identity(run: RunPlan, build: Build) -> str:
@@ -62,8 +67,37 @@ def identity(run: RunPlan, build: Build) -> str:
 def describe(run: RunPlan, build: Build) -> dict[str, object]:
     """A run as plain data, without what may differ; what a second launch is compared with."""
     fields = {key: value for key, value in plain_fields(run).items() if key not in IDENTITY_LEAVES_OUT}
-    env = {key: value for key, value in run.env.items() if key != "WORKBENCH_PORT"}
-    return {**fields, "env": env, "build": build.tag if isinstance(build, ImageUse) else build.digest}
+    follows = _follows_from_device(run)
+    env = {key: value for key, value in run.env.items() if key not in ENV_LEAVES_OUT and follows.get(key) != value}
+    if isinstance(run, ContainerRun):
+        fields["devices"] = [each for each in run.devices if run.gpu_form != "cdi" or not each.startswith(CDI)]
+    tag = build.tag if isinstance(build, ImageUse) else build.digest
+    return {**fields, "env": env, "diffs": run.env.get(DIFFS, ""), "gpus": _gpus(run), "build": tag}
+
+
+def _gpus(run: RunPlan) -> str:
+    """The GPUs of a run, in whatever form: `all`, `0,1`, or nothing."""
+    if isinstance(run, LocalRun):
+        return run.env.get("WORKBENCH_GPUS", "")
+    return (",".join(run.gpu_ids) or "all") if run.gpu_form else ""
+
+
+def _follows_from_device(run: RunPlan) -> dict[str, str]:
+    kind = run.device.partition(":")[0]
+    if isinstance(run, LocalRun):
+        return _local_device(kind, _gpus(run))
+    return environment(kind, run.gpu_form, run.gpu_ids)
+
+
+def _local_device(kind: str, gpus: str) -> dict[str, str]:
+    return {"WORKBENCH_DEVICE": kind, **({"WORKBENCH_GPUS": gpus} if gpus else {})}
+
+
+def _container_device(choice: Choice, facts: HostFacts) -> dict[str, str]:
+    told = environment(choice.kind, choice.form, choice.ids)
+    if RUNTIME not in facts.runtimes:
+        told.pop("NVIDIA_VISIBLE_DEVICES", None)
+    return told
 
 
 def _container(
@@ -72,6 +106,7 @@ def _container(
     facts: HostFacts,
     seed: Seed,
     build: ImageBuild | ImageUse,
+    choice: Choice,
     name: str,
     jupyter: tuple[str, ...],
 ) -> ContainerRun:
@@ -89,7 +124,12 @@ def _container(
         container_port=CONTAINER_PORT,
         workdir=target,
         user=f"{user.uid}:{user.gid}",
-        env={**_environment(project, settings, name, target, jupyter), "HOME": user.home, **settings.env},
+        env={
+            **_environment(project, settings, name, target, jupyter),
+            **_container_device(choice, facts),
+            "HOME": user.home,
+            **settings.env,
+        },
         mounts=(
             Mount(str(project.root), target),
             *(() if as_is else (Mount(naming.home_volume(name), user.home, kind="volume"),)),
@@ -107,7 +147,10 @@ def _container(
         nano_cpus=round(settings.cpus * 1e9) if settings.cpus and limits else None,
         privileged=settings.privileged,
         cap_add=settings.cap_add,
-        devices=settings.devices,
+        devices=(*settings.devices, *choice.names),
+        device=choice.device,
+        gpu_form=choice.form,
+        gpu_ids=choice.ids,
         userns=user.userns,
         deliver=_as_is_deliver() if as_is else (f"{SERVER_SCRIPTS}/workbench-deliver",),
     )
@@ -140,6 +183,7 @@ def _common(project: Project, settings: Settings, name: str, root: str, jupyter:
     return {
         "WORKBENCH_NAME": name,
         "WORKBENCH_ROOT": root,
+        DIFFS: "1" if settings.diffs else "0",
         **{key: value for key, value in optional.items() if value},
     }
 
@@ -191,6 +235,7 @@ def _local(
     seed: Seed,
     build: VenvBuild,
     folders: Folders,
+    choice: Choice,
     name: str,
     jupyter: tuple[str, ...],
 ) -> LocalRun:
@@ -204,9 +249,11 @@ def _local(
         workdir=str(project.root),
         folder=run_folder,
         venv=build.folder,
+        device=choice.device,
         env={
             **_common(project, settings, name, str(project.root), jupyter),
             **settings.env,
+            **_local_device(choice.kind, choice.gpus),
             "WORKBENCH_ENV": build.folder,
             "WORKBENCH_RUN": run_folder,
             "WORKBENCH_IP": "127.0.0.1",
@@ -215,12 +262,15 @@ def _local(
     )
 
 
-def _labels(project: Project, facts: HostFacts, seed: Seed, name: str, version: str, plan: str) -> Mapping[str, str]:
+def _labels(
+    project: Project, facts: HostFacts, seed: Seed, choice: Choice, name: str, version: str, plan: str
+) -> Mapping[str, str]:
     return {
         labels.PROJECT: str(project.root),
         labels.NAME: name,
         labels.PLAN: plan,
-        labels.DEVICE: "cpu",
+        labels.DEVICE: choice.device,
+        **({labels.GPUS: choice.gpus} if choice.usable else {}),
         labels.VERSION: version,
         labels.OWNER: str(facts.uid),
         labels.PORT: str(seed.port),
