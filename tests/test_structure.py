@@ -32,8 +32,8 @@ RULES = [
         "workbench.plan",
         ("workbench.engines", "workbench.process", "workbench.state", "os", "time", "random", "secrets"),
     ),
-    ("workbench.engines", ("workbench.cli", "workbench.panel", "workbench.launch")),
-    ("workbench.review", ("workbench.cli", "workbench.engines", "workbench.panel", "workbench.launch")),
+    ("workbench.engines", ("workbench.cli", "workbench.notebook", "workbench.launch")),
+    ("workbench.review", ("workbench.cli", "workbench.engines", "workbench.notebook", "workbench.launch")),
 ]
 
 
@@ -64,7 +64,7 @@ def test_what_runs_inside_imports_nothing_of_the_rest():
     [
         ("docker", {"workbench.engines.sdk"}),
         ("subprocess", {"workbench.process"}),
-        ("ipywidgets", {"workbench.panel.view"}),
+        ("anywidget", {"workbench.notebook.widget"}),
     ],
 )
 def test_one_door_to_each_outside_thing(module, door):

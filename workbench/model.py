@@ -367,6 +367,17 @@ class Delivery:
     token: str
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    returning: bool = False
+    """Whether this start follows a restart that the user's open notebooks are waiting for: their kernels come back."""
+
+    def document(self) -> dict[str, object]:
+        """It in the form in which the server reads it."""
+        return {
+            "token": self.token,
+            "env": dict(self.env),
+            "files": dict(self.files),
+            **({"returning": True} if self.returning else {}),
+        }
 
     def __repr__(self) -> str:
         return "Delivery(token=..., env=..., files=...)"

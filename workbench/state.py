@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class State:
 
     def keep_delivery(self, delivery: Delivery, name: str = "delivery.json") -> Path:
         """Keep what a restart must hand over again, in the form in which the server reads it."""
-        return self.write(name, {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)})
+        return self.write(name, replace(delivery, returning=False).document())
 
     def kept_delivery(self, token: str) -> Delivery:
         """What a restart hands over."""

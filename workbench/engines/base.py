@@ -19,6 +19,25 @@ class NoGpu(EngineError):
     """The engine was asked for GPUs, and cannot give them after all."""
 
 
+class Channel(Protocol):
+    """Both standard streams of a command inside, as bytes. Its standard error is thrown away."""
+
+    def send(self, data: bytes) -> None:
+        """Write all of it; EngineError when the command no longer reads."""
+        ...
+
+    def receive(self, timeout: float) -> bytes | None:
+        """What has come, at most 64 KiB; waits `timeout` seconds for the first byte.
+
+        None: nothing in that time. Empty: the command's output has ended.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close its standard input and let go; the command is expected to end by itself then."""
+        ...
+
+
 class Engine(Protocol):
     """Something that can hold environments and run workbenches.
 
@@ -83,6 +102,10 @@ class Engine(Protocol):
 
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
         """Run a command inside, in the project's environment and folder, and wait for it."""
+        ...
+
+    def talk(self, id: str, argv: tuple[str, ...]) -> Channel:
+        """Start a command inside, as `exec` does, and keep both of its streams."""
         ...
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:

@@ -202,9 +202,8 @@ class DockerEngine:
     def _deliver(self, id: str, command: tuple[str, ...], delivery: Delivery) -> None:
         if not command:
             return
-        content: dict[str, object] = {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)}
         try:
-            streams.deliver(self._client, id, command, content)
+            streams.deliver(self._client, id, command, delivery.document())
         except EngineError as error:
             if report.inspected(self._client.inspect_container(id), self.dialect).state == "running":
                 raise

@@ -320,9 +320,8 @@ def _rotate(log: Path) -> None:
 def _deliver(folder: Path, delivery: Delivery) -> Path:
     path, temporary = folder / "delivery.json", folder / "delivery.tmp"
     temporary.unlink(missing_ok=True)
-    document = {"token": delivery.token, "env": dict(delivery.env), "files": dict(delivery.files)}
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(document, stream)
+        json.dump(delivery.document(), stream)
     return temporary.replace(path)
 
 

@@ -31,6 +31,8 @@ class Delivery(NamedTuple):
     token: str
     env: Mapping[str, str]
     files: Mapping[str, str]
+    returning: bool = False
+    """Whether notebooks in open tabs wait for their kernels to come back."""
 
     def __repr__(self) -> str:
         return "Delivery(...)"
@@ -87,7 +89,9 @@ def write_private(path: Path, text: str) -> None:
 def _parse(raw: bytes) -> Delivery:
     try:
         value = json.loads(raw)
-        delivery = Delivery(value["token"], dict(value.get("env") or {}), dict(value.get("files") or {}))
+        delivery = Delivery(
+            value["token"], dict(value.get("env") or {}), dict(value.get("files") or {}), bool(value.get("returning"))
+        )
     except (ValueError, KeyError, TypeError):
         # Without the cause: a parser's message may quote the content.
         raise NoDeliveryError("What was delivered is not a delivery.") from None

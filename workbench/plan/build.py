@@ -37,7 +37,7 @@ class Kit:
 
     version: str
     files: Mapping[str, bytes]
-    """`Dockerfile`, `workbench/…`, `inside/…`, `kernels/…` (path in the context -> content)."""
+    """Path in the context -> content: `Dockerfile`, `workbench/…`, `inside/…`, `notebook/…`, `package/…`, `kernels/…`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,0 @@
-"""The panel: what a notebook shows of its own workbench."""
