@@ -17,6 +17,16 @@ from support.person import MakePerson, Person, person
 from support.require import require
 
 
+SLOW = ("user", "browser", "contract", "engines", "inside")
+"""Folders whose tests take long, the longest first: started first, they do not keep the end waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the slow tests begin first. Within a folder the order stays."""
+    rank = {name: number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: rank.get(item.path.parent.name, len(rank)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out and which checks failed, before pytest's own last line."""
     for variable, title in (("WORKBENCH_TEST_LEFT_OUT", "left out"), ("WORKBENCH_TEST_FAILED", "failed before pytest")):

@@ -113,9 +113,11 @@ def test_other_failures_are_no_matter_of_a_device():
         "Error: identifier is not a container: checking if cached image exists: layer not known",
         "Error: chdir /var/lib/containers/storage/overlay/1c0f/merged: no such file or directory",
         'Error: creating image "f0be": layer not known',
+        'Error: building at STEP "RUN true": while running runtime: signal: killed',
     ],
 )
-def test_a_layer_that_podman_lost_is_told_from_other_failures(words):
-    assert builder.LOST.search(words)
-    assert not builder.LOST.search('Error: building at STEP "RUN false": exit status 1')
-    assert not builder.LOST.search("python: can't open file '/x': [Errno 2] No such file or directory")
+def test_what_podman_spoils_by_itself_is_told_from_other_failures(words):
+    assert builder.MISHAP.search(words)
+    assert not builder.MISHAP.search('Error: building at STEP "RUN kill": while running runtime: exit status 137')
+    assert not builder.MISHAP.search('Error: building at STEP "RUN false": exit status 1')
+    assert not builder.MISHAP.search("python: can't open file '/x': [Errno 2] No such file or directory")

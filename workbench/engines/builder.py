@@ -19,17 +19,20 @@ from workbench.model import Event, ImageBuild
 from workbench.plan import commands
 
 ATTEMPTS = 3
-"""Builds by Podman, if something else keeps removing what they use."""
-LOST = re.compile(r"layer not known|image not known|identifier is not an? \w+|/merged: no such file")
-"""Podman's words for a layer that was removed while a build used it (measured with 4.3)."""
+"""Builds by Podman, if it keeps failing by itself."""
+MISHAP = re.compile(
+    r"layer not known|image not known|identifier is not an? \w+|/merged: no such file|running runtime: signal: killed"
+)
+"""Podman's words (measured with 4.3) for a layer that something else removed while the build used it, and for a helper
+of its service that dies with the thread that started it (golang/go#27505); a step that is killed ends with a status."""
 KEPT = 6
 """Last lines of a step that an error shows."""
 BUILT_IN = range(19, 23)
 """Docker clients with BuildKit inside; before them there was none, after them it is the buildx plug-in."""
 
 
-class LayerLost(EngineError):
-    """A layer that the build used was removed meanwhile."""
+class Mishap(EngineError):
+    """Podman failed by itself: the same build may well succeed."""
 
 
 def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
@@ -53,16 +56,16 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
 
 
 def _by_podman(argv: tuple[str, ...], build: ImageBuild, dialect: Dialect) -> Iterator[Event]:
-    """Build; again when Podman lost a layer that somebody removed meanwhile, with an image of another build."""
+    """Build; again when Podman failed by itself."""
     for left in reversed(range(ATTEMPTS)):
         output = _Output(process.lines(argv))
         try:
             yield from _watch(output, progress.podman(output), build, dialect)
             return
-        except LayerLost:
+        except Mishap:
             if not left:
                 raise
-            yield Event("note", "Podman lost a layer to something else that goes on there: building again.")
+            yield Event("note", "Podman lost its hold on a step of the build: building again.")
 
 
 def _check_secrets(build: ImageBuild) -> None:
@@ -122,7 +125,7 @@ def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, .
     else:
         hint = "Correct what it names and run the same command again; `-v` shows the whole build."
     where = f" at {step}" if step else ""
-    kind = LayerLost if dialect.name == "podman" and LOST.search(text) else EngineError
+    kind = Mishap if dialect.name == "podman" and MISHAP.search(text) else EngineError
     return kind(f"The build of {build.tag} failed{where}.", hint, detail=words[:KEPT])
 
 
