@@ -16,7 +16,6 @@ from support.engines import engine
 from support.person import MakePerson, Person, person
 from support.require import require
 
-
 SLOW = ("user", "browser", "contract", "engines", "inside")
 """Folders whose tests take long, the longest first: started first, they do not keep the end waiting."""
 
