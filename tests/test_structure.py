@@ -1,6 +1,7 @@
 """The rooms of the house keep their doors: who may import whom, who may touch what."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,31 @@ def test_what_runs_inside_imports_nothing_of_the_rest():
         if imported.startswith("workbench") and not imported.startswith("workbench.inside") and imported != "workbench"
     }
     assert not wrong
+
+
+NOTEBOOK = inside("workbench.notebook")
+KERNEL = ["workbench.__init__", *NOTEBOOK]
+"""What runs in kernels, whatever their Python and packages."""
+
+
+@pytest.mark.parametrize("name", KERNEL)
+def test_what_runs_in_kernels_needs_no_package(name):
+    early = {module.partition(".")[0] for module in _early(MODULES[name])}
+    assert early - {"workbench"} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", NOTEBOOK)
+def test_what_runs_in_kernels_imports_nothing_of_the_rest(name):
+    ours = {module for module in imports(MODULES[name]) if module.startswith("workbench")}
+    assert all(f"{module}.".startswith("workbench.notebook.") for module in ours)
+
+
+@pytest.mark.parametrize("name", KERNEL)
+def test_what_runs_in_kernels_is_python_3_9(name):
+    source = MODULES[name].read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 9))
+    # Not evaluated then, annotations may be written as later versions have them.
+    assert "from __future__ import annotations" in source or "|" not in source
 
 
 @pytest.mark.parametrize(

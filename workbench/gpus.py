@@ -3,14 +3,15 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from workbench import process
+from workbench.inside.nvidia import CSV, query, rows
 from workbench.model import EngineName, Gpu, GpuFacts
 
-FIELDS = ("index", "uuid", "name", "memory.total", "memory.used", "utilization.gpu")
-CSV = "--format=csv,noheader,nounits"
+__all__ = ["cuda", "measure", "parse", "query", "survey"]
 WSL = "usr/lib/wsl/lib"
 """Where Windows puts the driver's programs in its Linux, whatever PATH says."""
 PATIENCE = 10
@@ -40,19 +41,9 @@ def survey(engine: EngineName, environ: Mapping[str, str], root: Path = Path("/"
     )
 
 
-def query(ids: Sequence[str] = ()) -> tuple[str, ...]:
-    """The command whose output `parse` reads; `ids` are indices or UUIDs, none for all."""
-    return ("nvidia-smi", f"--query-gpu={','.join(FIELDS)}", CSV, *((f"--id={','.join(ids)}",) if ids else ()))
-
-
 def parse(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in the output of `query`; a value such as `[N/A]` is not known. Other lines are left out."""
-    rows = ([cell.strip() for cell in line.split(",")] for line in text.splitlines())
-    return tuple(
-        Gpu(int(row[0]), row[1], row[2], _scaled(row[3], 1 << 20), _scaled(row[4], 1 << 20), _share(row[5]))
-        for row in rows
-        if len(row) >= len(FIELDS) and row[0].isdecimal()
-    )
+    """The GPUs in the output of `query`."""
+    return tuple(Gpu(**asdict(row)) for row in rows(text))
 
 
 def measure(environ: Mapping[str, str], root: Path = Path("/")) -> tuple[Gpu, ...]:
@@ -152,11 +143,3 @@ def _ask(program: str | None, *words: str) -> str:
     except process.TookTooLong:
         return ""
     return done.out if done.code == 0 else ""
-
-
-def _scaled(text: str, unit: int) -> int | None:
-    return int(text) * unit if text.isdecimal() else None
-
-
-def _share(text: str) -> float | None:
-    return int(text) / 100 if text.isdecimal() else None

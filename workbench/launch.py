@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from workbench import labels, ready, recreate
+from workbench import approved, labels, ready, recreate
+from workbench.approved import Approved
 from workbench.engines.base import Engine, NoGpu, PortTaken
 from workbench.engines.ports import free_port
 from workbench.errors import EngineError, TrustError
@@ -59,8 +60,9 @@ class Ui(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What there is before anything is decided."""
+    """What was asked, and what there is before anything is decided."""
 
+    request: Request
     project: Project
     settings: Settings
     engine: Engine
@@ -69,6 +71,8 @@ class Survey:
     name: str
     no_pull: bool = False
     """Whether images are to be taken as they are on this machine."""
+    device: Device | None = None
+    """What was chosen in the panel instead of the settings' device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +88,29 @@ class Launched:
 
 def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
     """Find the project, read its configuration and ask the engine. Changes nothing."""
-    from workbench import config, engines, gpus, hostnet, project
+    from workbench import config, engines, hostnet, project
 
     found = project.find(request.path)
     settings = config.load(found, environ, request.flags)
     engine, notices = engines.connect(settings.engine, environ)
-    network = hostnet.survey(environ, Path.home())
-    mine = hostnet.notices(network) if engine.name != "local" else ()
+    facts = host_facts(engine, environ)
+    mine = hostnet.notices(facts.network) if engine.name != "local" else ()
     for notice in (*notices, *config.notices(found, environ), *mine):
         ui.note(notice)
+    name = naming.workbench_name(found.name, str(found.root))
+    no_pull = config.no_pull(environ) and engine.name != "local"
+    return Survey(request, found, settings, engine, facts, State.of(name), name, no_pull)
+
+
+def host_facts(engine: Engine, environ: Mapping[str, str]) -> HostFacts:
+    """What the engine and this machine are now."""
+    from workbench import gpus, hostnet
+
     facts = engine.facts()
     # What another machine has, only its engine can tell.
     gpu = facts.gpu if facts.remote or engine.name == "fake" else gpus.survey(engine.name, environ)
-    facts = replace(facts, network=network, gpu=gpu, executable=sys.executable, python=_python())
-    name = naming.workbench_name(found.name, str(found.root))
-    no_pull = config.no_pull(environ) and engine.name != "local"
-    return Survey(found, settings, engine, facts, State.of(name), name, no_pull)
+    network = hostnet.survey(environ, Path.home())
+    return replace(facts, network=network, gpu=gpu, executable=sys.executable, python=_python())
 
 
 def launch(request: Request, environ: Mapping[str, str], ui: Ui) -> Launched:
@@ -107,23 +118,33 @@ def launch(request: Request, environ: Mapping[str, str], ui: Ui) -> Launched:
     found = survey(request, environ, ui)
     try:
         if request.dry_run:
-            plan = make_plan(found, request, found.state.seed() or _new_seed(found))
+            found = on_chosen_device(found)
+            plan = make_plan(found, found.state.seed() or _new_seed(found))
             return Launched(found, plan, "planned")
         with found.state.lock(lambda: ui.note("Another run-notebook is starting this project: waiting for it.")):
-            return _launch(found, request, ui)
+            return _launch(found, ui)
     except BaseException:
         found.engine.close()
         raise
 
 
-def make_plan(found: Survey, request: Request, seed: Seed) -> LaunchPlan:
+def on_chosen_device(found: Survey) -> Survey:
+    """With the device that was chosen in the panel since the launch, unless this one asks for another."""
+    kept = approved.read(found.state)
+    if kept is None or "device" in found.request.flags:
+        return found
+    return replace(found, device=approved.chosen(kept, found.settings))
+
+
+def make_plan(found: Survey, seed: Seed) -> LaunchPlan:
     """The plan for what was found, with our part of the image and the network files read from disk."""
     from workbench.kit import read_kit
 
+    request = found.request
     files = {name: _text(path) for name, path in found.facts.network.files.items()}
     return plan_launch(
         found.project,
-        found.settings,
+        replace(found.settings, device=found.device or found.settings.device),
         found.facts,
         seed,
         read_kit(),
@@ -135,14 +156,17 @@ def make_plan(found: Survey, request: Request, seed: Seed) -> LaunchPlan:
     )
 
 
-def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
+def _launch(found: Survey, ui: Ui) -> Launched:
+    request = found.request
     mine = {labels.PROJECT: str(found.project.root), labels.OWNER: str(found.facts.uid)}
     existing = recreate.existing(found.engine, found.state, mine, ui.note)
-    seed = _seed(found, existing, request)
-    plan = make_plan(found, request, seed)
-    if existing and existing.state == "running" and not _wants_restart(found, existing, plan, request, ui):
+    # Not before: what was cut off may have put back what is kept.
+    found = on_chosen_device(found)
+    seed = _seed(found, existing)
+    plan = make_plan(found, seed)
+    if existing and existing.state == "running" and not _wants_restart(found, existing, plan, ui):
         return _reopen(found, plan, existing, seed)
-    _approve(found, request, ui)
+    _approve(found, ui)
     for notice in plan.notices:
         ui.note(notice)
     provide(found, plan, ui)
@@ -152,32 +176,44 @@ def _launch(found: Survey, request: Request, ui: Ui) -> Launched:
             return resumed
     if existing and existing.state == "stopped":
         ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
+    if existing and existing.state == "running":
+        plan = returning(plan)
+    return replacing(found, plan, existing, ui)
+
+
+def returning(plan: LaunchPlan) -> LaunchPlan:
+    """The plan for a server that open notebooks wait for."""
+    return replace(plan, delivery=replace(plan.delivery, returning=True))
+
+
+def replacing(found: Survey, plan: LaunchPlan, existing: Running | None, ui: Ui) -> Launched:
+    """Start the plan in the place of what there is, which comes back if that fails. Call it under the state's lock."""
     for command in commands.starting(plan.run, found.engine.name):
         ui.command(command)
     with recreate.replacing(found.engine, found.state, existing, plan.delivery.token, ui.note):
-        return _start_on_device(found, plan, request, ui)
+        return start_on_device(found, plan, ui)
 
 
-def _start_on_device(found: Survey, plan: LaunchPlan, request: Request, ui: Ui) -> Launched:
+def start_on_device(found: Survey, plan: LaunchPlan, ui: Ui) -> Launched:
     """Start on the device of the plan; where that was anything there is, without the GPU that cannot be had."""
     try:
         return _start(found, plan)
     except NoGpu as error:
-        if found.settings.device.kind != "auto":
+        if (found.device or found.settings.device).kind != "auto":
             raise
         ui.note(f"Without a GPU: {error.message} {error.hint}")
-        return _start(found, _without_gpu(found, request, plan))
+        return _start(found, _without_gpu(found, plan))
 
 
-def _without_gpu(found: Survey, request: Request, plan: LaunchPlan) -> LaunchPlan:
+def _without_gpu(found: Survey, plan: LaunchPlan) -> LaunchPlan:
     """The plan for the CPU, under the name of the other: the next launch finds what this one asked for."""
-    on_cpu = replace(found, settings=replace(found.settings, device=Device("cpu")))
-    new = make_plan(on_cpu, request, Seed(plan.delivery.token, plan.run.port))
+    new = make_plan(replace(found, device=Device("cpu")), Seed(plan.delivery.token, plan.run.port))
+    new = replace(new, delivery=plan.delivery)
     run = replace(new.run, labels={**new.run.labels, labels.PLAN: plan.digest})
     return replace(new, run=run, digest=plan.digest)
 
 
-def _seed(found: Survey, existing: Running | None, request: Request) -> Seed:
+def _seed(found: Survey, existing: Running | None) -> Seed:
     """The workbench's token and port: remembered, or read back from the running one, or new."""
     seed = found.state.seed()
     wanted = found.settings.port
@@ -193,11 +229,11 @@ def _new_seed(found: Survey) -> Seed:
     return Seed(new_token(), found.settings.port or free_port(naming.first_port(str(found.project.root))))
 
 
-def _wants_restart(found: Survey, existing: Running, plan: LaunchPlan, request: Request, ui: Ui) -> bool:
+def _wants_restart(found: Survey, existing: Running, plan: LaunchPlan, ui: Ui) -> bool:
     """Whether a running workbench is to be replaced: it was asked for, or its plan has changed and the user agrees."""
-    if request.restart or request.rebuild:
+    if found.request.restart or found.request.rebuild:
         return True
-    if existing.plan == plan.digest or request.keep:
+    if existing.plan == plan.digest or found.request.keep:
         return False
     changed = what_changed(found.state.read("plan.json"), plan)
     ui.note(f"Changed since this workbench was started: {', '.join(changed)}.")
@@ -213,13 +249,13 @@ def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed) -> L
     return Launched(found, plan, "opened", existing, _endpoint(found, existing, seed.token))
 
 
-def _approve(found: Survey, request: Request, ui: Ui) -> None:
+def _approve(found: Survey, ui: Ui) -> None:
     """Have the user agree to what the project's own configuration asks of this machine."""
     asks = trust.asks(found.settings, str(found.project.root))
     if not asks:
         return
     mark = trust.digest(asks)
-    if (found.state.read("trust.json") or {}).get("digest") != mark and not request.trust:
+    if (found.state.read("trust.json") or {}).get("digest") != mark and not found.request.trust:
         for ask in asks:
             ui.note(f"  • {ask}")
         answer = ui.ask(f"{found.project.root} asks for this on your machine. Allow it?")
@@ -302,6 +338,20 @@ def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     inputs = {} if isinstance(plan.build, ImageUse) else dict(plan.build.inputs)
     found.state.write("plan.json", {"digest": plan.digest, "run": describe(plan.run, plan.build), "inputs": inputs})
     found.state.keep_delivery(plan.delivery)
+    approved.keep(found.state, _approved(found))
+
+
+def _approved(found: Survey) -> Approved:
+    request = found.request
+    return Approved(
+        found.project,
+        found.settings,
+        device=found.device or found.settings.device,
+        flags=request.flags,
+        jupyter=request.jupyter,
+        cwd=str(request.cwd or Path.cwd()),
+        no_pull=found.no_pull,
+    )
 
 
 def _resume(found: Survey, plan: LaunchPlan, existing: Running) -> Launched | None:

@@ -51,6 +51,8 @@ class Request:
     browser: bool = True
     verbosity: int = 0
     jupyter: tuple[str, ...] = ()
+    cwd: Path | None = None
+    """Where the relative paths among the flags start; None for this process's own folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,13 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from workbench import cancel
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    import socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def lines(
 ) -> Generator[str, None, int]:
     """Run a program and yield each line it writes (both streams) as it comes; the generator returns the exit code.
 
-    Closing the generator ends the program: SIGTERM, and SIGKILL after five seconds.
+    Closing the generator ends the program: SIGTERM, and SIGKILL after five seconds. So does cancelling.
     """
     try:
         child = subprocess.Popen(
@@ -85,14 +90,55 @@ def lines(
     stdout = child.stdout
     if stdout is None:  # pragma: no cover - PIPE was asked for
         raise AssertionError("no pipe")
+    if asked := cancel.asked():
+        threading.Thread(target=_end_when, args=(child, asked), daemon=True).start()
     try:
         for raw in stdout:
             yield _text(raw).rstrip("\r\n")
-        return child.wait()
+        code = child.wait()
+        cancel.check()
+        return code
     finally:
         stdout.close()
         if child.poll() is None:
             end(child)
+
+
+def _end_when(child: "subprocess.Popen[bytes]", asked: threading.Event) -> None:
+    """A program may be silent for minutes: it is not its next line that ends it."""
+    while child.poll() is None:
+        if asked.wait(0.2):
+            end(child)
+
+
+def talk(argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> "socket.socket":
+    """Start a program and return the other end of its standard input and output; its standard error is thrown away.
+
+    The program is expected to end when its input does.
+    """
+    import socket
+
+    ours, theirs = socket.socketpair()
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env=environment(env),
+            cwd=cwd,
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except BaseException as error:
+        ours.close()
+        if isinstance(error, FileNotFoundError):
+            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+        raise
+    finally:
+        theirs.close()
+    # Reap it when it ends.
+    threading.Thread(target=child.wait, daemon=True).start()
+    return ours
 
 
 def end(child: "subprocess.Popen[bytes]", patience: float = 5.0) -> None:

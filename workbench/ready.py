@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from workbench import labels
+from workbench import cancel, labels
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, NotReadyError
 from workbench.model import Endpoint, Running
@@ -43,13 +43,14 @@ def answers(port: int, token: str, *, timeout: float = 2.0) -> bool:
 
 
 def wait(port: int, token: str, alive: Callable[[], bool], *, patience: float = PATIENCE) -> None:
-    """Return when the server answers; `NotReadyError` when it ends or `patience` seconds pass.
+    """Return when the server answers; `NotReadyError` when it ends or `patience` seconds pass. Can be cancelled.
 
     `alive` is asked once a second: it costs a call of the engine.
     """
     begun = time.monotonic()
     asked = begun
     while not answers(port, token):
+        cancel.check()
         now = time.monotonic()
         if now - begun > patience:
             raise NotReadyError(f"The server did not answer within {patience:.0f} s.")

@@ -6,7 +6,7 @@ Whatever comes between, a failure, Ctrl-C or the end of this process, exactly on
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from workbench import labels, ready
 from workbench.engines.base import Engine
@@ -17,9 +17,11 @@ from workbench.state import State, as_delivery, state_root
 
 JOURNAL, STOPPING = "journal.json", "stopping.json"
 """The intent, and a mark beside it that goes when the old one is set aside: taking it away needs no room on a disk."""
-KEPT = ("seed.json", "plan.json", "delivery.json")
+KEPT = ("seed.json", "plan.json", "delivery.json", "approved.json")
 """What the state folder keeps of the container that runs."""
 Note = Callable[[str], None]
+Phase = Literal["preparing", "building", "stopping", "starting", "restoring"]
+"""What a workbench is going through while it is replaced or restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ def projects_at_work() -> set[str]:
     return {journal.project for path in folders if (journal := _journal(State(path.parent)))}
 
 
-def restart(engine: Engine, running: Running, note: Note) -> Endpoint:
-    """Stop a workbench and start it again as it was approved."""
+def restart(engine: Engine, running: Running, note: Note, phase: Callable[[Phase], None] = lambda _: None) -> Endpoint:
+    """Stop a workbench and start it again as it was approved; `phase` hears what begins."""
     state = State.of(running.name)
     with state.lock(lambda: None):
         mine = {labels.NAME: running.name, labels.OWNER: running.owner}
@@ -138,8 +140,10 @@ def restart(engine: Engine, running: Running, note: Note) -> Endpoint:
             raise ProjectError(f"{running.name} is gone meanwhile.", "`run-notebook` in its project starts a new one.")
         seed = state.seed()
         token = seed.token if seed else token_of(engine, now)
+        phase("stopping")
         engine.stop(now.id)
-        again = engine.resume(now.id, state.kept_delivery(token))
+        phase("starting")
+        again = engine.resume(now.id, replace(state.kept_delivery(token), returning=True))
         ready.reach(engine, again, token)
     return ready.endpoint(again, token)
 
@@ -204,7 +208,8 @@ def _resumed(engine: Engine, journal: Journal) -> str:
     try:
         # The engine may still be at it, for a launcher that was killed.
         engine.stop(old.id)
-        again = engine.resume(old.id, as_delivery(journal.kept["delivery.json"], journal.token))
+        delivery = as_delivery(journal.kept["delivery.json"], journal.token)
+        again = engine.resume(old.id, replace(delivery, returning=True))
         ready.reach(engine, again, journal.token)
     except WorkbenchError as error:
         return f"The workbench is there as it was before, but does not start: {error.message}"

@@ -8,6 +8,8 @@ from dataclasses import asdict
 
 from workbench.errors import WorkbenchError
 from workbench.model import Endpoint, Event, Gpu, Leftover, Running, Stats
+from workbench.notebook.units import duration as duration
+from workbench.notebook.units import size as size
 
 ERROR_LINES = 10
 """A failure never takes more of the screen than this."""
@@ -87,30 +89,6 @@ def event(news: Event) -> str | None:
             return news.text
         case _:
             return None
-
-
-def size(number: float | None) -> str:
-    """Bytes as a person reads them, in powers of 1000: `1.2 GB`."""
-    if number is None:
-        return "-"
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(number) < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a person reads them: `0.4 s`, `2 min 5 s`, `3 h 2 min`, `4 d 1 h`."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = int(seconds)
-    for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
-        if whole >= large:
-            return f"{whole // large} {unit} {whole % large // small} {part}"
-    raise AssertionError(seconds)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

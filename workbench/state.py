@@ -113,9 +113,9 @@ class State:
         (self.folder / name).unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Remove what a removed workbench leaves here. The lock stays: another command may be waiting for it."""
+        """Remove what a removed workbench leaves here. The locks stay: others may hold them, or wait for them."""
         for path in self.folder.iterdir():
-            if path.is_file() and path.name != "lock":
+            if path.is_file() and path.suffix != ".lock" and path.name != "lock":
                 path.unlink(missing_ok=True)
 
 

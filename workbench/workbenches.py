@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import labels, ready, recreate
+from workbench.agent import process as agent
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError
 from workbench.launch import current_environ
@@ -31,6 +32,21 @@ class Found:
     def containers(self) -> list[Running]:
         """All that the engine has of it: with one that was set aside while it was replaced."""
         return self.engine.find({labels.NAME: self.running.name, labels.OWNER: self.running.owner})
+
+    def stop(self) -> None:
+        """Stop it in order, and wait until its agent has seen that."""
+        with self.locked():
+            self.engine.stop(self.running.id)
+        agent.wait(self.state, there=False)
+
+    def remove(self) -> None:
+        """Stop and remove it, with its HOME and what is kept of it here."""
+        with self.locked():
+            for each in self.containers():
+                self.engine.stop(each.id)
+                self.engine.remove(each.id, volumes=True)
+            self.state.forget()
+        agent.wait(self.state, there=False)
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it, so that no launch comes between."""

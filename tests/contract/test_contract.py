@@ -376,3 +376,12 @@ def test_what_is_not_ours_is_neither_listed_nor_deleted(bench: Bench, engine: En
 
 def build_inputs(build: Build) -> object:
     return getattr(build, "inputs", None)
+
+
+def test_when_the_environment_was_made_is_known(bench: Bench) -> None:
+    begun = time.time()
+    build = bench.build(f"made at {begun}")
+    list(bench.engine.provide(build))
+    running = bench.engine.start(bench.run(build=build), DELIVERY)
+    made = bench.engine.made(running.id)
+    assert made is not None and begun - 5 < made <= time.time()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 from support.kernel import Jupyter
@@ -61,7 +62,7 @@ def wait_for(true: Callable[[], bool], patience: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def deliver(run: Path, **more: Mapping[str, str]) -> None:
+def deliver(run: Path, **more: Any) -> None:
     """Hand over a token, and what else a delivery may hold, whole or not at all."""
     part = run / "part"
     part.write_text(json.dumps({"token": TOKEN, "env": {}, "files": {}, **more}), encoding="utf-8")
@@ -100,7 +101,7 @@ def serving(
     port: int,
     root: Path,
     env: Path | None = None,
-    delivery: Mapping[str, Mapping[str, str]] | None = None,
+    delivery: Mapping[str, Any] | None = None,
     **more: str,
 ) -> Iterator[Serving]:
     """A server that answers. `more`: variables that it is told."""

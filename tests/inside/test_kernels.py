@@ -13,6 +13,7 @@ import pytest
 import websocket
 from serving import TOKEN, Serving, free_port, serving
 
+import workbench
 from workbench.inside import kernels, overlays
 from workbench.inside.place import Place
 
@@ -155,6 +156,25 @@ def in_terminal(server: Serving, line: str, until: str) -> str:
     finally:
         socket.close()
     return shown
+
+
+def test_every_kernel_finds_the_servers_workbench(server: tuple[Serving, Path]) -> None:
+    found = server[0]
+    assert (found.run / "python" / "workbench").resolve() == Path(workbench.__file__).parent
+    for kernelspec in ("python3", "python3-gpu"):
+        with found.jupyter.kernel(kernelspec) as kernel:
+            said = kernel.run("import workbench; print(workbench.__file__)").ok().strip()
+        assert said == str(found.run / "python" / "workbench" / "__init__.py")
+
+
+def test_a_workbench_of_the_projects_own_wins(shared: Path, tmp_path: Path) -> None:
+    own = site_packages(shared) / "workbench.py"
+    own.write_text("NAME = 'own'\n")
+    try:
+        with serving(tmp_path, free_port(), tmp_path, shared, WORKBENCH_INSTALL="") as server:
+            assert server.jupyter.run("import workbench; print(workbench.NAME)").strip() == "own"
+    finally:
+        own.unlink()
 
 
 def test_files_to_source_are_private(server: tuple[Serving, Path]) -> None:

@@ -130,6 +130,7 @@ def stop_command(name: str, all_: bool) -> None:
                 continue
             with each.locked():
                 each.engine.stop(each.running.id)
+            _without_agent(each)
             click.echo(f"Stopped {each.running.name}.", err=True)
 
 
@@ -158,7 +159,15 @@ def rm_command(name: str, force: bool) -> None:
                 found.engine.stop(each.id)
                 found.engine.remove(each.id, volumes=True)
             found.state.forget()
+        _without_agent(found)
         click.echo(f"Removed {found.running.name}.", err=True)
+
+
+def _without_agent(found: Found) -> None:
+    """Wait until the agent has seen that there is nothing left to serve."""
+    from workbench.agent import process
+
+    process.wait(found.state, there=False)
 
 
 def _runs(running: Running) -> bool:

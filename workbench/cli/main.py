@@ -19,6 +19,7 @@ COMMANDS = {
     "stop": ("lifecycle", "Stop a workbench, keeping what was installed in it."),
     "restart": ("lifecycle", "Stop and start it again, as it was approved."),
     "rm": ("lifecycle", "Remove a stopped workbench and its HOME."),
+    "panel": ("panel", "Say whether a panel can control its workbench, and mend it."),
     "diffs": ("diffs", "Write, check or watch the reviewable copies of notebooks."),
     "diff": ("diffs", "Show what git says has changed in a notebook."),
     "prune": ("prune", "Remove what no workbench needs any more."),

@@ -119,6 +119,10 @@ def _report(launched: "Launched", request: "Request", terminal: "Terminal") -> i
     running, endpoint = launched.running, launched.endpoint
     if running is None or endpoint is None:
         raise AssertionError("a launch that was no dry run ends with a running workbench")
+    if request.detach or launched.outcome == "opened":
+        from workbench.agent import process
+
+        process.begin(launched.survey.state, running.engine)
     if request.json:
         import json
 
@@ -145,19 +149,17 @@ def _open(launched: "Launched", request: "Request", terminal: "Terminal") -> Non
 
 def _foreground(launched: "Launched", terminal: "Terminal") -> int:
     """Show the server's log until it ends; Ctrl-C stops it in order, so that no save is cut off."""
-    running, engine = launched.running, launched.survey.engine
-    if running is None:
-        raise AssertionError("nothing runs")
+    from workbench.cli.foreground import Foreground
+
     terminal.note("Ctrl-C stops it.\n")
+    foreground = Foreground(launched, terminal.note)
     try:
-        # A workbench that was stopped has an old log, which is not news.
-        tail = 0 if launched.outcome == "resumed" else None
-        for line in engine.logs(running.id, follow=True, tail=tail):
+        for line in foreground.log():
             click.echo(line, err=True)
     except KeyboardInterrupt:
         terminal.note("\nStopping JupyterLab (a save in progress is finished first) …")
-        engine.stop(running.id)
-        terminal.note(f"Stopped. `run-notebook` starts it again as it was; `workbench rm {running.name}` removes it.")
+        name = foreground.stop()
+        terminal.note(f"Stopped. `run-notebook` starts it again as it was; `workbench rm {name}` removes it.")
     return 0
 
 

@@ -100,12 +100,19 @@ class Engine(Protocol):
         """One sample of what a running workbench uses."""
         ...
 
+    def made(self, id: str) -> float | None:
+        """When the environment of a workbench was made, in seconds since 1970; None when it is not known."""
+        ...
+
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
         """Run a command inside, in the project's environment and folder, and wait for it."""
         ...
 
     def talk(self, id: str, argv: tuple[str, ...]) -> Channel:
-        """Start a command inside, as `exec` does, and keep both of its streams."""
+        """Start a command inside, as `exec` does, and keep both of its streams; they end with the workbench.
+
+        A command that is not there is an EngineError, or a channel that ends at once.
+        """
         ...
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:

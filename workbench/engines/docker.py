@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from workbench import process
-from workbench.engines import images, networks, report, streams, translate
+from workbench.engines import channels, images, networks, report, streams, translate
 from workbench.engines import leftovers as leaving
-from workbench.engines.base import NameTaken
+from workbench.engines.base import Channel, NameTaken
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous, refusal
 from workbench.engines.sockets import Address
@@ -291,9 +291,17 @@ class DockerEngine:
         sample: Entry = self._client.stats(id, stream=False, one_shot=True)
         return sample
 
+    def made(self, id: str) -> float | None:
+        """When the container's image was made, whatever has its tag by now."""
+        return report.seconds(self._client.image(self._ours(id)["Image"])["Created"])
+
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
         """Run a command as the container's user in its working folder."""
         return streams.execute(self._client, id, argv, stdin)
+
+    def talk(self, id: str, argv: tuple[str, ...]) -> Channel:
+        """The same, as a conversation."""
+        return channels.to_container(self._client, id, argv)
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
         """`docker exec` by the engine's own program, with the variables that the server was handed over."""

@@ -4,12 +4,14 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import RLock
 
 from workbench import process
+from workbench.engines import channels
 from workbench.engines import fake_memory as memory
-from workbench.engines.base import NameTaken
+from workbench.engines.base import Channel, NameTaken
 from workbench.engines.fake_memory import Bench, Memory
 from workbench.engines.fake_server import FakeServer
 from workbench.engines.ports import need_free
@@ -181,6 +183,12 @@ class FakeEngine:
         self._need_running(id)
         return STATS
 
+    def made(self, id: str) -> float | None:
+        """When its environment was provided."""
+        with self._state() as state:
+            there = state.environments.get(memory.get(state, id).image)
+            return there.made if there else None
+
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
         """The scripted answer, else the command's own: it runs on this machine with the workbench's environment."""
         self._called("exec", argv)
@@ -195,6 +203,14 @@ class FakeEngine:
         except process.ProgramMissing as error:
             return ExecResult(127, "", error.message)
         return ExecResult(done.code, done.out, done.err)
+
+    def talk(self, id: str, argv: tuple[str, ...]) -> Channel:
+        """The command's own streams: it runs on this machine with the workbench's environment."""
+        self._called("talk", argv)
+        bench = self._need_running(id)
+        workdir = Path(bench.workdir)
+        alive = partial(self._runs_since, id, bench.started)
+        return channels.to_child(argv, bench.env, workdir if workdir.is_dir() else None, alive)
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
         """The command itself, with the workbench's environment."""
@@ -234,6 +250,11 @@ class FakeEngine:
         if bench.state != "running":
             raise EngineError(f"{id} is not running.", "`run-notebook` in its project starts it again.")
         return bench
+
+    def _runs_since(self, id: str, started: float) -> bool:
+        with self._state() as state:
+            bench = state.benches.get(id)
+            return bench is not None and bench.state == "running" and bench.started == started
 
     def _begin(self, state: Memory, bench: Bench, delivery: Delivery) -> None:
         need_free(bench.port)

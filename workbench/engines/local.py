@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import process
+from workbench.engines import channels, venvs
 from workbench.engines import tail as tailing
-from workbench.engines import venvs
+from workbench.engines.base import Channel
 from workbench.engines.ports import need_free
 from workbench.engines.records import Record, Records
 from workbench.errors import EngineError, refused_by_system
@@ -167,6 +169,11 @@ class LocalEngine:
 
             return processes.sample(server)
 
+    def made(self, id: str) -> float | None:
+        """When its virtual environment was made."""
+        with _refusals():
+            return venvs.made(Path(self.records.get(id).run.venv))
+
     def exec(self, id: str, argv: tuple[str, ...], *, stdin: bytes | None = None) -> ExecResult:
         """Run a command in the project's environment and folder. A command that is not there ends with code 127."""
         with _refusals():
@@ -176,6 +183,13 @@ class LocalEngine:
             except process.ProgramMissing as error:
                 return ExecResult(127, "", error.message)
             return ExecResult(done.code, done.out, done.err)
+
+    def talk(self, id: str, argv: tuple[str, ...]) -> Channel:
+        """The same, as a conversation, which ends with the server."""
+        with _refusals():
+            record, server = self._alive(id)
+            alive = partial(self._same, record, server)
+            return channels.to_child(argv, _inside(record.run), Path(record.run.workdir), alive)
 
     def exec_argv(self, id: str, argv: tuple[str, ...], *, tty: bool) -> tuple[tuple[str, ...], Mapping[str, str]]:
         """The same for this terminal; a process of this machine has the caller's own, so `tty` changes nothing."""
@@ -247,6 +261,9 @@ class LocalEngine:
         if server is None:
             raise EngineError(f"The workbench {id} is not running.", "`run-notebook` in its project starts it again.")
         return record, server
+
+    def _same(self, record: Record, server: "psutil.Process") -> bool:
+        return self._server(record) == server
 
     def _running(self, record: Record) -> Running:
         run, server = record.run, self._server(record)

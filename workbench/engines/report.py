@@ -69,7 +69,7 @@ def inspected(entry: Entry, dialect: Dialect) -> Running:
         state=kind,
         image=entry["Config"]["Image"].removeprefix("localhost/"),
         health=health if kind == "running" and health != "none" else "",
-        started=_seconds(state["StartedAt"]),
+        started=seconds(state["StartedAt"]),
         exit_code=state["ExitCode"] if kind in ("stopped", "dead") else None,
         out_of_memory=bool(state["OOMKilled"]),
     )
@@ -90,7 +90,7 @@ def _running(labels: Mapping[str, str], dialect: Dialect, **known: Any) -> Runni
     )
 
 
-def _seconds(moment: str) -> float | None:
+def seconds(moment: str) -> float | None:
     """An RFC 3339 time with any number of decimals, in seconds since 1970; None for the year 1."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", moment)
     if not match or match[1].startswith("0001"):
@@ -107,7 +107,7 @@ def gpus(info: Entry) -> tuple[str, ...]:
 
 def cpu_time(sample: Entry) -> tuple[float, float]:
     """`(moment, core seconds used so far)` of a statistics sample."""
-    return _seconds(sample["read"]) or 0.0, sample["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+    return seconds(sample["read"]) or 0.0, sample["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
 
 
 def stats(before: tuple[float, float], sample: Entry, host_memory: int) -> Stats:

@@ -59,6 +59,12 @@ def used(folder: Path) -> float:
     return (folder / MARKER).stat().st_mtime
 
 
+def made(folder: Path) -> float | None:
+    """When an environment was made, in seconds since 1970; None when it is not one of ours."""
+    marker = _marker(folder)
+    return marker.made if marker else None
+
+
 def provide(build: VenvBuild) -> Iterator[Event]:
     """Have the environment. One process makes it; others that want the same one wait for it."""
     from filelock import FileLock, Timeout

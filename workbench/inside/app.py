@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jupyter_server import serverapp
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
+from jupyter_server.services.sessions import sessionmanager
 from jupyterlab.labapp import LabApp
 from traitlets import Instance, default
 from traitlets.config import Config
@@ -17,6 +18,7 @@ from workbench.inside import settings
 from workbench.inside.place import Place
 from workbench.inside.report import say
 from workbench.inside.saves import Saves, counted
+from workbench.inside.sessions import FILE, Sessions
 
 
 class OptionError(Exception):
@@ -29,6 +31,8 @@ class Terms(NamedTuple):
     place: Place
     token: str
     project_ready: "Future[Any]"
+    returning: bool = False
+    """Whether open tabs wait for their kernels."""
 
     def __repr__(self) -> str:
         return f"Terms({self.place.name!r}, ...)"
@@ -52,6 +56,26 @@ class KernelManagers(AsyncMappingKernelManager):
         return "workbench.inside.app.KernelManager"
 
 
+class SessionManager(sessionmanager.SessionManager):
+    """The sessions of this server; it is told of each change."""
+
+    async def save_session(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a session."""
+        saved = await super().save_session(*args, **kwargs)  # type: ignore[no-untyped-call]
+        ServerApp.instance().sessions.changed()
+        return saved
+
+    async def update_session(self, *args: Any, **kwargs: Any) -> None:
+        """Change a session: its path, or its kernel."""
+        await super().update_session(*args, **kwargs)  # type: ignore[no-untyped-call]
+        ServerApp.instance().sessions.changed()
+
+    async def delete_session(self, *args: Any, **kwargs: Any) -> None:
+        """End a session and its kernel."""
+        await super().delete_session(*args, **kwargs)  # type: ignore[no-untyped-call]
+        ServerApp.instance().sessions.changed()
+
+
 class ServerApp(serverapp.ServerApp):
     """A workbench's server. Has its parent's name: sections of configuration go by the name of the class."""
 
@@ -73,11 +97,18 @@ class ServerApp(serverapp.ServerApp):
         super().load_config_file(suppress_errors)
 
     def init_configurables(self) -> None:
-        """Count the saves of whatever contents manager is configured."""
+        """Count the saves of whatever contents manager is configured; sessions are kept."""
         self.saves = Saves()
         if issubclass(self.contents_manager_class, AsyncContentsManager):
             self.contents_manager_class = counted(self.contents_manager_class, self.saves)
+        keep = self.terms.place.keep
+        self.sessions = Sessions(self, keep and keep / FILE)
         super().init_configurables()
+
+    def init_httpserver(self) -> None:
+        """Have sessions come back before anybody can ask for them."""
+        self.sessions.begin(returning=self.terms.returning)
+        super().init_httpserver()
 
     def init_signal(self) -> None:
         """SIGTERM and SIGINT both end the server in good order; there is no question on a terminal."""
@@ -95,6 +126,7 @@ class ServerApp(serverapp.ServerApp):
             self.stop(from_signal=True)
 
     async def _stop(self) -> None:
+        self.sessions.end()
         if not await self.saves.finished():
             say("a save did not end in time; its notebook is put right at the next start")
         await super()._stop()

@@ -37,6 +37,10 @@ class Place:
     """What kernels and shells start on."""
     gpus: str = ""
     """The GPUs that can be used: empty for none, `all` for those one sees, else as in `CUDA_VISIBLE_DEVICES`."""
+    keep: Path | None = None
+    """A folder for what outlives this container, if there is one: notebooks' sessions."""
+    panel: bool = True
+    """Whether the panel is served."""
 
     @property
     def python(self) -> Path | None:
@@ -60,7 +64,7 @@ class Place:
 
 def read_place(environ: Mapping[str, str]) -> Place:
     """The place that the environment describes. A missing or malformed variable is a ValueError that names it."""
-    env = environ.get("WORKBENCH_ENV", "")
+    env, keep = environ.get("WORKBENCH_ENV", ""), environ.get("WORKBENCH_KEEP")
     return Place(
         name=_needed(environ, "WORKBENCH_NAME"),
         root=Path(_needed(environ, "WORKBENCH_ROOT")),
@@ -73,6 +77,8 @@ def read_place(environ: Mapping[str, str]) -> Place:
         options=_options(environ.get("WORKBENCH_OPTIONS") or "[]"),
         device=_device(environ),
         gpus=_gpus(environ),
+        keep=Path(keep) if keep else None,
+        panel=environ.get("WORKBENCH_PANEL") != "0",
     )
 
 

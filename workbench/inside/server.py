@@ -7,13 +7,18 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from workbench.inside import delivery, devices, install, kernels, saves, settings
+from workbench.inside import delivery, devices, install, kernels, saves, settings, uv
+from workbench.inside.control import packages
 from workbench.inside.place import DEVICES, Place, read_place
 from workbench.inside.report import say
 
+PACKAGE = Path(__file__).resolve().parents[1]
+"""What kernels import as `workbench`."""
+PATH_FILE = "zz-workbench.pth"
+"""Named so that it is the last of an environment's path files."""
 UNUSED_FORMATS = ("fqdn", "isoduration", "rfc3987_syntax", "uri_template", "webcolors")
 
 
@@ -30,6 +35,9 @@ def main() -> int:
     place.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     delivered = threading.Event()
     project_ready = install.begin(place, delivered)
+    if env := place.env:
+        # Before the first kernel: it waits for the install, too.
+        project_ready.add_done_callback(lambda _: packages.remember(env))
     threading.Thread(target=_recover, args=(place,), daemon=True).start()
     _point_to(place)
     with _quick_imports():
@@ -39,7 +47,7 @@ def main() -> int:
         os.environ.update(delivery.apply(given, place.run))
         _write_sourced(place)
         delivered.set()
-        app.serve(app.Terms(place, given.token, project_ready))
+        app.serve(app.Terms(place, given.token, project_ready, given.returning))
     except (delivery.NoDeliveryError, app.OptionError) as error:
         say(str(error))
         return 2 if isinstance(error, app.OptionError) else 1
@@ -49,11 +57,27 @@ def main() -> int:
 def _point_to(place: Place) -> None:
     """Make this server's children use the project's environment and our kernelspecs."""
     os.environ["JUPYTER_RUNTIME_DIR"] = str(place.run / "jupyter")
+    _lend(place)
     _put_first("JUPYTER_PATH", kernels.write_kernelspecs(place, kernels.templates()))
     _put_first("JUPYTER_CONFIG_PATH", settings.write_lab_defaults(place))
     if place.env and place.python:
         os.environ["VIRTUAL_ENV"] = str(place.env)
         _put_first("PATH", place.python.parent)
+
+
+def _lend(place: Place) -> None:
+    """Have kernels find `workbench`: last on their path, so that one which the project installs itself wins."""
+    folder = place.run / "python"
+    folder.mkdir(exist_ok=True)
+    link = folder / PACKAGE.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(PACKAGE, target_is_directory=True)
+    if place.env is None:
+        return
+    file, line = uv.site_packages(place.env) / PATH_FILE, f"{folder}\n"
+    with suppress(OSError):  # an environment that this user cannot write
+        if not file.exists() or file.read_text(encoding="utf-8") != line:
+            file.write_text(line, encoding="utf-8")
 
 
 def _write_sourced(place: Place) -> None:

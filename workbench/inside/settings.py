@@ -17,6 +17,8 @@ Sections = dict[str, dict[str, Any]]
 
 LEFT_OUT = ("jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
 """Server extensions that cost start time or replace the contents manager; the last two are the classic interface's."""
+LABEXTENSIONS = Path(__file__).resolve().parents[1] / "notebook" / "labextensions"
+"""Where the panel's half in the browser lies."""
 LAB_DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 """Defaults of JupyterLab's own settings: it does not ask whether there shall be news.
 
@@ -60,8 +62,14 @@ def defaults(place: Place) -> Sections:
         "Application": {"log_level": "WARN"},
         "ServerApp": {
             "allow_root": True,
-            "jpserver_extensions": {"jupyterlab": True, "workbench.inside.diffs": True, **off},
+            "jpserver_extensions": {
+                "jupyterlab": True,
+                "workbench.inside.diffs": True,
+                "workbench.inside.control": place.panel,
+                **off,
+            },
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
+            "session_manager_class": "workbench.inside.app.SessionManager",
             # Not a login shell: that would put the system's PATH before the project's.
             "terminado_settings": {"shell_command": devices.shell(place, os.environ.get("SHELL") or "/bin/sh")},
             "tornado_settings": {"page_config_data": {"buildAvailable": False, "buildCheck": False}},
@@ -73,6 +81,7 @@ def defaults(place: Place) -> Sections:
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
+            "extra_labextensions_path": [str(LABEXTENSIONS)] if place.panel else [],
             "workspaces_dir": str(Path(jupyter_config_dir(), "lab", "workspaces", place.name)),
         },
     }

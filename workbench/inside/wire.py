@@ -6,7 +6,7 @@ No verb takes a container, an image, a path, a mount, an environment variable, a
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 VERSION = 1
@@ -48,6 +48,38 @@ class Malformed(ValueError):
     """A line that is not a message."""
 
 
+class Lines:
+    """Cuts a stream of bytes into lines, and holds no more of it than one line may have."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that `data` completes, with their ends; Malformed when one is too long: nothing follows it."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            yield _short(line + b"\n")
+        _short(self._rest + b"\n")
+
+
+class Bucket:
+    """Holds `burst` of something at first and at most, and fills up by `rate` a second."""
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._level, self._at = burst, clock()
+
+    def take(self) -> bool:
+        """Take one; False when there is none."""
+        now = self._clock()
+        self._level = min(self._burst, self._level + self._rate * (now - self._at))
+        self._at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
 def encode(message: Mapping[str, Any]) -> bytes:
     """A message as a line."""
     return json.dumps(message, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
@@ -55,8 +87,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 def decode(line: bytes) -> Message:
     """The JSON object of a line; Malformed for all else: too long, too deep, not UTF-8, a key given twice, NaN."""
-    if len(line) > LINE:
-        raise Malformed(f"a line has more than {LINE} bytes")
+    _short(line)
     # Counted before the parser recurses; brackets in texts count too, which costs nobody anything.
     if _deepest(line) > DEPTH:
         raise Malformed(f"more than {DEPTH} levels")
@@ -67,6 +98,12 @@ def decode(line: bytes) -> Message:
     if not isinstance(found, dict):
         raise Malformed("not an object")
     return found
+
+
+def id_of(message: Message) -> str | None:
+    """The id of a request; None where it has none that an id may be."""
+    found = message.get("id")
+    return found if isinstance(found, str) and ID.fullmatch(found) else None
 
 
 def request(id: str, verb: str, arguments: Mapping[str, Any] | None = None) -> Message:
@@ -92,6 +129,12 @@ def event(name: str, **data: Any) -> Message:
 def beat() -> Message:
     """A sign of life."""
     return {"beat": 1}
+
+
+def _short(line: bytes) -> bytes:
+    if len(line) > LINE:
+        raise Malformed(f"a line has more than {LINE} bytes")
+    return line
 
 
 def _deepest(line: bytes) -> int:

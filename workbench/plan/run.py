@@ -128,6 +128,7 @@ def _container(
             **_environment(project, settings, name, target, jupyter),
             **_container_device(choice, facts),
             "HOME": user.home,
+            "WORKBENCH_KEEP": f"{user.home}/.local/state/workbench",
             **settings.env,
         },
         mounts=(
@@ -256,6 +257,7 @@ def _local(
             **_local_device(choice.kind, choice.gpus),
             "WORKBENCH_ENV": build.folder,
             "WORKBENCH_RUN": run_folder,
+            "WORKBENCH_KEEP": f"{folders.state}/keep",
             "WORKBENCH_IP": "127.0.0.1",
             "WORKBENCH_PORT": str(seed.port),
         },

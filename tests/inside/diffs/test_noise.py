@@ -35,6 +35,7 @@ def run(number: int) -> list[dict[str, Any]]:
         code("style", result({"text/html": _styled(f"{number:05x}")}, count=number)),
         code("plot", shown({"text/html": _plotted(uuid), "application/vnd.plotly.v1+json": {"uid": uuid}})),
         code("bar", shown({"application/vnd.jupyter.widget-view+json": {"model_id": uuid}, "text/plain": "Bar()"})),
+        code("panel()", shown(_panel(number, uuid))),
         code("name", printed(f"called {uuid}\n"), printed(f"<object object at {address}>\n{windows}\n")),
         code("progress", *_progress(number)),
         code(
@@ -78,6 +79,16 @@ def _styled(name: str) -> str:
 
 def _plotted(uuid: str) -> str:
     return f'<div id="{uuid}" class="plotly-graph-div"></div><script>Plotly.newPlot("{uuid}")</script>'
+
+
+def _panel(number: int, uuid: str) -> dict[str, Any]:
+    """What `workbench.panel()` displays."""
+    return {
+        "application/vnd.workbench.panel+json": {"version": 1, "name": "tides-1a2b3c"},
+        "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": uuid},
+        "text/html": f"<div>Workbench tides-1a2b3c<table><tr><td>CPU</td><td>{number}</td></tr></table></div>",
+        "text/plain": f"Workbench tides-1a2b3c\n  CPU  {number}",
+    }
 
 
 def _progress(number: int) -> list[dict[str, Any]]:
@@ -128,6 +139,13 @@ def test_a_notebook_gets_the_same_copies_in_every_process(tmp_path):
         for seed in ("1", "2")
     }
     assert len(copies) == 1
+
+
+def test_a_panel_is_a_line_that_names_its_workbench():
+    page = convert(notebook(code("panel()", shown(_panel(1, "0")))), "a").page
+    assert '<p class="left-out">Workbench panel of tides-1a2b3c</p>' in page
+    strange = {"application/vnd.workbench.panel+json": ["<b>"], "text/html": "<b>no</b>"}
+    assert '<p class="left-out">Workbench panel</p>' in convert(notebook(code("panel()", shown(strange))), "a").page
 
 
 def test_what_only_looks_like_noise_stays():

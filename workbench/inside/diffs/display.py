@@ -20,6 +20,8 @@ INTERACTIVE = {
     "text/javascript": "JavaScript output",
 }
 """How the MIME type of an interactive output begins -> what it is."""
+PANEL = "application/vnd.workbench.panel+json"
+"""The panel of a workbench: what it shows is true at this moment only."""
 SIGNS = {
     "plotly": "plotly figure",
     "bokeh": "bokeh figure",
@@ -39,6 +41,8 @@ def html(data: Mapping[str, Any], folder: str) -> Fragment | None:
 
     `data`: MIME type -> content. `folder` is how the page refers to the folder of its images.
     """
+    if PANEL in data:
+        return _panel(data[PANEL])
     if kind := next((kind for begin, kind in INTERACTIVE.items() for mime in data if mime.startswith(begin)), None):
         return _image(data, folder) or _placeholder(kind, data)
     if "text/html" in data and not (FALLBACK in data["text/html"] and "text/plain" in data):
@@ -46,6 +50,11 @@ def html(data: Mapping[str, Any], folder: str) -> Fragment | None:
     if "text/markdown" in data:
         return markdown.html(quiet(data["text/markdown"]), folder)
     return _image(data, folder) or _text(data) or _unknown(data)
+
+
+def _panel(content: object) -> Fragment:
+    name = content.get("name") if isinstance(content, dict) else None
+    return note(f"Workbench panel of {name}" if isinstance(name, str) and len(name) < SHORT else "Workbench panel")
 
 
 def _page(data: Mapping[str, Any], folder: str) -> Fragment | None:

@@ -1,0 +1,111 @@
+"""What a hostile inside may say to the agent: lines that nobody may send, and the codes with which they are refused."""
+
+import json
+from typing import Any
+
+from workbench.inside import wire
+
+HELLO = wire.request("a", "hello")
+
+
+def line(**more: Any) -> bytes:
+    """A request for hello, with some of it changed."""
+    return wire.encode({**HELLO, **more})
+
+
+MALFORMED = {
+    "nothing": b"\n",
+    "no JSON": b"restart\n",
+    "a half": wire.encode(HELLO)[:20] + b"\n",
+    "two in one line": wire.encode(HELLO).strip() + wire.encode(HELLO),
+    "a list": b"[1]\n",
+    "a text": b'"restart"\n',
+    "null": b"null\n",
+    "no UTF-8": line(verb="x").replace(b'"x"', b'"\xff\xfe"'),
+    "UTF-16": json.dumps(HELLO).encode("utf-16") + b"\n",
+    "NUL bytes": b"\x00" * 100 + b"\n",
+    "NaN": line().replace(b'"args":{}', b'"args":{"x":NaN}'),
+    "infinity": line().replace(b'"v":1', b'"v":Infinity'),
+    "a key twice": line().replace(b'"v":1', b'"v":1,"v":1'),
+    "a key twice, deep": line().replace(b'"args":{}', b'"args":{"tail":1,"tail":2}'),
+    "a number that has no end": line().replace(b'"v":1', b'"v":' + b"1" * 5000),
+    "deep lists": line().replace(b'"args":{}', b'"args":' + b"[" * 30_000 + b"]" * 30_000),
+    "deep objects": line().replace(b'"args":{}', b'"args":' + b'{"a":' * 9 + b"1" + b"}" * 9),
+    "a long line": line(id="a", verb="x" * wire.LINE),
+    "no id": wire.encode({"v": 1, "verb": "hello", "args": {}}),
+    "id null": line(id=None),
+    "id a number": line(id=1),
+    "id a list": line(id=["a"]),
+    "id empty": line(id=""),
+    "id long": line(id="a" * 65),
+    "id a path": line(id="../a"),
+    "id with a line end": line(id="a\n"),
+    "id no ASCII": line(id="é"),
+    "id of digits of another script": line(id="\u0661"),
+    "an event": wire.encode(wire.event("status", status={})),
+}
+"""No requests; they are refused without an id."""
+WRONG = {
+    "a reply": (wire.encode(wire.reply("a", {})), "malformed"),
+    "version missing": (wire.encode({"id": "a", "verb": "hello", "args": {}}), "malformed"),
+    "verb missing": (wire.encode({"v": 1, "id": "a", "args": {}}), "malformed"),
+    "arguments missing": (wire.encode({"v": 1, "id": "a", "verb": "hello"}), "malformed"),
+    "a key more": (line(container="other"), "malformed"),
+    "an image more": (line(verb="rebuild", image="evil"), "malformed"),
+    "a command more": (line(verb="restart", command=["sh"]), "malformed"),
+    "version 0": (line(v=0), "version"),
+    "version 2": (line(v=2), "version"),
+    "version 1.0": (line(v=1.0), "version"),
+    "version true": (line(v=True), "version"),
+    "version a text": (line(v="1"), "version"),
+    "version null": (line(v=None), "version"),
+    "verb unknown": (line(verb="run"), "unknown_verb"),
+    "verb in capitals": (line(verb="HELLO"), "unknown_verb"),
+    "verb with a space": (line(verb="hello "), "unknown_verb"),
+    "a verb of the engine": (line(verb="exec", args={"command": ["id"]}), "unknown_verb"),
+    "another verb of the engine": (line(verb="create", args={"image": "evil"}), "unknown_verb"),
+    "removal": (line(verb="remove", args={"volumes": True}), "unknown_verb"),
+    "verb a path": (line(verb="../stop"), "unknown_verb"),
+    "verb with a command": (line(verb="stop; id"), "unknown_verb"),
+    "verb empty": (line(verb=""), "unknown_verb"),
+    "verb a number": (line(verb=1), "unknown_verb"),
+    "verb a list": (line(verb=["restart"]), "unknown_verb"),
+    "verb an object": (line(verb={"restart": 1}), "unknown_verb"),
+    "verb of Python": (line(verb="__class__"), "unknown_verb"),
+    "verb with NUL": (line(verb="hello\x00"), "unknown_verb"),
+    "arguments null": (line(args=None), "bad_arguments"),
+    "arguments a list": (line(args=[]), "bad_arguments"),
+    "arguments a text": (line(args=""), "bad_arguments"),
+    "an argument more": (line(args={"container": "other"}), "bad_arguments"),
+    "restart of another": (line(verb="restart", args={"id": "other"}), "bad_arguments"),
+    "restart with a mount": (line(verb="restart", args={"mounts": {"/": "/host"}}), "bad_arguments"),
+    "restart with a variable": (line(verb="restart", args={"env": {"LD_PRELOAD": "/evil.so"}}), "bad_arguments"),
+    "restart on a port": (line(verb="restart", args={"port": 22}), "bad_arguments"),
+    "stop of another": (line(verb="stop", args={"container": "../other"}), "bad_arguments"),
+    "rebuild with a Dockerfile": (line(verb="rebuild", args={"dockerfile": "FROM evil"}), "bad_arguments"),
+    "rebuild of another project": (line(verb="rebuild", args={"project": "../../etc"}), "bad_arguments"),
+    "cancel of another": (line(verb="cancel", args={"id": "b"}), "bad_arguments"),
+    "rebuild of an image": (line(verb="rebuild", args={"image": "evil"}), "bad_arguments"),
+    "device missing": (line(verb="set_device"), "bad_arguments"),
+    "device unknown": (line(verb="set_device", args={"device": "all"}), "bad_arguments"),
+    "device in capitals": (line(verb="set_device", args={"device": "GPU"}), "bad_arguments"),
+    "device with an index": (line(verb="set_device", args={"device": "gpu:0"}), "bad_arguments"),
+    "device with a command": (line(verb="set_device", args={"device": "gpu; id"}), "bad_arguments"),
+    "device a path": (line(verb="set_device", args={"device": "/dev/sda"}), "bad_arguments"),
+    "device of look-alikes": (line(verb="set_device", args={"device": "\u0441pu"}), "bad_arguments"),
+    "device with NUL": (line(verb="set_device", args={"device": "cpu\x00"}), "bad_arguments"),
+    "device a list": (line(verb="set_device", args={"device": ["gpu"]}), "bad_arguments"),
+    "device null": (line(verb="set_device", args={"device": None}), "bad_arguments"),
+    "device and more": (line(verb="set_device", args={"device": "cpu", "env": {"A": "b"}}), "bad_arguments"),
+    "tail missing": (line(verb="logs"), "bad_arguments"),
+    "tail 0": (line(verb="logs", args={"tail": 0}), "bad_arguments"),
+    "tail below 0": (line(verb="logs", args={"tail": -1}), "bad_arguments"),
+    "tail too many": (line(verb="logs", args={"tail": wire.LINES + 1}), "bad_arguments"),
+    "tail huge": (line(verb="logs", args={"tail": 10**400}), "bad_arguments"),
+    "tail a float": (line(verb="logs", args={"tail": 5.0}), "bad_arguments"),
+    "tail true": (line(verb="logs", args={"tail": True}), "bad_arguments"),
+    "tail a text": (line(verb="logs", args={"tail": "5"}), "bad_arguments"),
+    "tail null": (line(verb="logs", args={"tail": None}), "bad_arguments"),
+    "tail a list": (line(verb="logs", args={"tail": [5]}), "bad_arguments"),
+}
+"""Requests that nobody may make, and why."""

@@ -1,0 +1,132 @@
+"""Which process is the agent of a workbench, and starting one that outlives its launcher."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench import approved, process
+from workbench.engines.base import Engine
+from workbench.errors import NoEngineError
+from workbench.labels import NAME, OWNER
+from workbench.launch import current_environ
+from workbench.model import EngineName
+from workbench.state import State
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+LOCK, WHO, LOG = "agent.lock", "agent.json", "agent.log"
+LOG_SIZE = 1_000_000
+"""Bytes beyond which the log is set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The process that is the agent of a workbench."""
+
+    pid: int
+    since: float
+    attached: bool
+    """Whether it is a `run-notebook` in the foreground, with which the workbench stops."""
+
+
+def begin(state: State, engine: EngineName) -> None:
+    """Have an agent for the workbench: where none serves it, start one that ends with the workbench.
+
+    An image that is taken as it is has no part that an agent could talk to.
+    """
+    kept = approved.read(state)
+    if alive(state) or (kept and kept.settings.as_is):
+        return
+    _rotate(state.folder / LOG)
+    # -P: nothing of the folder that it works in becomes a part of it.
+    argv = (sys.executable, "-P", "-m", "workbench.agent", state.folder.name, engine)
+    process.detach(argv, env=process.environment(), cwd=Path("/"), log=state.folder / LOG)
+
+
+def alive(state: State) -> Who | None:
+    """Who serves the workbench now; None when nobody does."""
+    lock = _lock(state)
+    if _taken(lock):
+        lock.release()
+        return None
+    found = state.read(WHO)
+    # Not written yet by one that has just begun.
+    return Who(**found) if found else Who(0, time.time(), attached=False)
+
+
+def wait(state: State, *, there: bool, patience: float = 10.0) -> Who | None:
+    """Wait until an agent is `there`, or is not, for `patience` seconds at most; who it is then."""
+    deadline = time.monotonic() + patience
+    while bool(found := alive(state)) != there and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def being(state: State, *, attached: bool) -> Iterator[bool]:
+    """Be the agent of the workbench; False where another process is."""
+    lock = _lock(state)
+    if not _taken(lock):
+        yield False
+        return
+    try:
+        state.write(WHO, asdict(Who(os.getpid(), time.time(), attached)))
+        yield True
+    finally:
+        state.drop(WHO)
+        lock.release()
+
+
+@contextmanager
+def opened(name: str, wanted: EngineName) -> Iterator[Engine]:
+    """The engine that has the workbench. Raises NoEngineError while no engine of this kind answers."""
+    from workbench import engines
+
+    answering, missing = engines.answering(current_environ())
+    try:
+        found = [engine for engine in answering if engine.name == wanted]
+        if not found:
+            raise NoEngineError(f"No {wanted} answers.", " ".join(missing))
+        mine = {NAME: name, OWNER: str(os.getuid())}
+        # Two addresses may lead to engines of one kind.
+        yield next((engine for engine in found if engine.find(mine)), found[0])
+    finally:
+        for engine in answering:
+            engine.close()
+
+
+def note(state: State, text: str) -> None:
+    """Add a line to the agent's log, which people read and nothing inside."""
+    path = state.folder / LOG
+    _rotate(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+
+
+def _lock(state: State) -> "FileLock":
+    from filelock import FileLock
+
+    # Taken by the thread that serves, released by the one that ends it.
+    return FileLock(state.folder / LOCK, mode=0o600, thread_local=False)
+
+
+def _taken(lock: "FileLock") -> bool:
+    from filelock import Timeout
+
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def _rotate(log: Path) -> None:
+    if log.exists() and log.stat().st_size > LOG_SIZE:
+        log.replace(log.with_name(f"{LOG}.1"))

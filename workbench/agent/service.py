@@ -1,0 +1,197 @@
+"""The agent of one workbench: connects to the relay inside, answers what it asks, and ends with the workbench."""
+
+import time
+from contextlib import ExitStack
+from threading import Event
+from typing import Any
+
+from workbench import labels, recreate
+from workbench.agent import process
+from workbench.agent.actions import Actions, Opened, public
+from workbench.agent.answers import answer
+from workbench.agent.link import Ended, Link
+from workbench.agent.protocol import Flooded, Guard, Request
+from workbench.agent.status import Outlook, look, status
+from workbench.engines.base import Engine
+from workbench.errors import EngineError, WorkbenchError
+from workbench.inside import wire
+from workbench.inside.wire import Message, refusal, reply
+from workbench.launch import current_environ
+from workbench.model import Running
+from workbench.plan import naming
+from workbench.plan.relay import relay_command
+from workbench.relaunch import check_device, kept
+from workbench.state import State
+
+IDLE, BUSY = 1.0, 0.2
+"""Seconds between two looks at what this process itself does, while nothing comes from inside."""
+SOON, LATE = 0.2, 5.0
+"""Seconds before a connection is made again: at first, and after many that failed."""
+STEADY = 5.0
+"""Seconds that a connection lasts which did not fail."""
+PATIENCE = 60.0
+"""Seconds for which an engine may be away."""
+FRESH = 10.0
+"""Seconds for which a look at machine and project counts as the present."""
+
+
+class Agent:
+    """`run` serves until the workbench has stopped; `end` ends that from another thread.
+
+    `opened` connects to the engine, anew for each connection to a relay and for each action.
+    """
+
+    def __init__(self, state: State, opened: Opened, *, attached: bool = False) -> None:
+        self._state, self._opened, self._attached = state, opened, attached
+        self._over = Event()
+        self._being = ExitStack()
+        self._actions = Actions(state, opened, self._note)
+        self._guard = Guard(time.monotonic)
+        self._acting = False
+        self._told: Message = {}
+        self._outlook: Outlook | None = None
+        self._looked = 0.0
+
+    def run(self) -> None:
+        """Be the agent, unless another process is."""
+        with self._being:
+            if self._being.enter_context(process.being(self._state, attached=self._attached)):
+                self._note("begun")
+                self._serve()
+                self._actions.wait()
+                self._note("ended")
+
+    def end(self) -> None:
+        """End; what is being done is cancelled, or carried out first where it cannot be."""
+        self._over.set()
+        self._actions.cancel()
+
+    def cancel(self) -> None:
+        """Cancel what is being done, if anything is."""
+        self._actions.cancel()
+
+    def _serve(self) -> None:
+        """One connection after the other."""
+        pause, reached = SOON, time.monotonic()
+        while not self._over.is_set():
+            begun = time.monotonic()
+            try:
+                if not self._visit():
+                    return
+                reached = time.monotonic()
+            except WorkbenchError as error:
+                self._note(f"{error.message} {error.hint}")
+                if time.monotonic() - reached > PATIENCE:
+                    return
+            self._settle()
+            steady = time.monotonic() - begun > STEADY
+            pause = SOON if steady or self._acting else min(2 * pause, LATE)
+            self._over.wait(pause)
+
+    def _visit(self) -> bool:
+        """Serve for as long as one connection lasts; False when the workbench has stopped."""
+        with self._opened() as engine:
+            running = self._running(engine)
+            if running is None:
+                return self._acting or self._is_back(engine)
+            link = Link(engine.talk(running.id, relay_command(engine.name)))
+            try:
+                self._converse(engine, running, link)
+            except (Ended, Flooded) as end:
+                self._note(f"{running.container}: {end or 'flooded'}")
+            finally:
+                link.close()
+            return True
+
+    def _running(self, engine: Engine) -> Running | None:
+        found = (each for each in engine.find(self._mine(engine)) if not naming.is_aside(each))
+        return next((each for each in found if each.state == "running"), None)
+
+    def _is_back(self, engine: Engine) -> bool:
+        """Whether it runs once all who are at work on it have finished; what was cut off is put right."""
+        with self._state.lock(lambda: None):
+            found = recreate.existing(engine, self._state, self._mine(engine), self._note)
+            if found and found.state == "running":
+                return True
+            # Under the lock: a launch that comes now finds nobody who serves.
+            self._being.close()
+            return False
+
+    def _mine(self, engine: Engine) -> dict[str, str]:
+        return {labels.NAME: self._state.folder.name, labels.OWNER: str(engine.facts().uid)}
+
+    def _converse(self, engine: Engine, running: Running, link: Link) -> None:
+        self._told = {}
+        self._outlook = None
+        self._tell(link, wire.event("status", status=self._status(engine, running)))
+        while not self._over.is_set():
+            self._settle()
+            self._tell(link, wire.event("action", **self._actions.document()))
+            for line in link.lines(BUSY if self._acting else IDLE):
+                asked = self._guard.take(line)
+                if isinstance(asked, Request):
+                    link.send(self._answer(asked, engine, running, link))
+                elif asked:
+                    link.send(asked)
+
+    def _tell(self, link: Link, news: Message) -> None:
+        """Send news that this relay does not know."""
+        if self._told.get(news["event"]) != news:
+            self._told[news["event"]] = news
+            link.send(news)
+
+    def _settle(self) -> None:
+        """Take note that an action has ended."""
+        if self._acting and self._actions.now is None:
+            self._acting = False
+            self._guard.ended()
+
+    def _answer(self, asked: Request, engine: Engine, running: Running, link: Link) -> Message:
+        """Carry out a request; nothing that goes wrong in it ends the agent."""
+        try:
+            if asked.verb == "cancel":
+                return self._cancel(asked)
+            if asked.verb in wire.LIFE:
+                return self._begin(asked, engine, running)
+            if asked.verb == "status":
+                news = wire.event("status", status=self._status(engine, running))
+                self._tell(link, news)
+                return reply(asked.id, news["status"])
+            return reply(asked.id, answer(asked.verb, dict(asked.arguments), engine, running))
+        except WorkbenchError as error:
+            self._note(f"{asked.verb}: {error.message}")
+            return refusal(asked.id, "failed", *public(error))
+
+    def _cancel(self, asked: Request) -> Message:
+        if self._actions.cancel():
+            return reply(asked.id, {"accepted": True})
+        return refusal(asked.id, "nothing_to_cancel", "It is too far to be cancelled; it ends in a moment.")
+
+    def _begin(self, asked: Request, engine: Engine, running: Running) -> Message:
+        device: Any = asked.arguments.get("device")
+        try:
+            if device:
+                self._check(device, engine, running)
+            elif asked.verb == "rebuild":
+                kept(self._state)
+        except WorkbenchError as error:
+            self._note(f"{asked.verb} refused: {error.message}")
+            return refusal(asked.id, "refused", *public(error))
+        self._guard.begun(asked.verb)
+        self._acting = True
+        self._actions.begin(asked.verb, running, device)
+        return reply(asked.id, {"accepted": True})
+
+    def _check(self, device: Any, engine: Engine, running: Running) -> None:
+        if running.device.partition(":")[0] == device and bool(running.gpus) == (device == "gpu"):
+            raise EngineError(f"The workbench computes on the {device.upper()} already.")
+        check_device(engine, self._state, device, current_environ())
+
+    def _status(self, engine: Engine, running: Running) -> dict[str, Any]:
+        if self._outlook is None or time.monotonic() - self._looked > FRESH:
+            self._outlook = look(engine, running, self._state, current_environ())
+            self._looked = time.monotonic()
+        return status(running, self._outlook, self._state, made=engine.made(running.id), attached=self._attached)
+
+    def _note(self, text: str) -> None:
+        process.note(self._state, text)
