@@ -8,12 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workbench import process
-from workbench.inside.nvidia import CSV, query, rows
+from workbench.inside.nvidia import CSV, program, query, rows
 from workbench.model import EngineName, Gpu, GpuFacts
 
 __all__ = ["cuda", "measure", "parse", "query", "survey"]
-WSL = "usr/lib/wsl/lib"
-"""Where Windows puts the driver's programs in its Linux, whatever PATH says."""
 PATIENCE = 10
 """Seconds after which a program of the driver counts as not there: it hangs when the driver does."""
 NVIDIA = "0x10de"
@@ -48,12 +46,12 @@ def parse(text: str) -> tuple[Gpu, ...]:
 
 def measure(environ: Mapping[str, str], root: Path = Path("/")) -> tuple[Gpu, ...]:
     """This machine's GPUs with their memory and load; none where nvidia-smi is not there or does not answer."""
-    return parse(_ask(_smi(environ, root), *query()[1:]))
+    return parse(_ask(program(environ, root), *query()[1:]))
 
 
 def cuda(environ: Mapping[str, str], root: Path = Path("/")) -> str:
     """The newest CUDA that the driver supports, for instance `12.8`; empty when it cannot be told."""
-    found = re.search(r"CUDA (?:\w+ )?Version\s*:\s*(\d[\d.]*)", _ask(_smi(environ, root)))
+    found = re.search(r"CUDA (?:\w+ )?Version\s*:\s*(\d[\d.]*)", _ask(program(environ, root)))
     return found[1] if found else ""
 
 
@@ -89,7 +87,7 @@ def _information(text: str) -> dict[str, str]:
 
 def _from_program(environ: Mapping[str, str], root: Path) -> tuple[str, tuple[Gpu, ...]] | None:
     """The same by nvidia-smi: Windows' Linux has no such files."""
-    smi = _smi(environ, root)
+    smi = program(environ, root)
     versions = _ask(smi, "--query-gpu=driver_version", CSV).split()
     return (versions[0], parse(_ask(smi, *query()[1:]))) if versions else None
 
@@ -130,16 +128,12 @@ def _yaml_names(text: str) -> Iterator[str]:
         )
 
 
-def _smi(environ: Mapping[str, str], root: Path) -> str | None:
-    return shutil.which("nvidia-smi", path=environ.get("PATH")) or shutil.which("nvidia-smi", path=str(root / WSL))
-
-
-def _ask(program: str | None, *words: str) -> str:
+def _ask(smi: str | None, *words: str) -> str:
     """What a program says; nothing when it is not there, fails or hangs: then there is no driver to use."""
-    if program is None:
+    if smi is None:
         return ""
     try:
-        done = process.run((program, *words), timeout=PATIENCE)
+        done = process.run((smi, *words), timeout=PATIENCE)
     except process.TookTooLong:
         return ""
     return done.out if done.code == 0 else ""

@@ -50,7 +50,7 @@ class Found:
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it, so that no launch comes between."""
-        return self.state.lock(lambda: None)
+        return self.state.lock(lambda: _say("Another command, or its panel, is at work on it: waiting."))
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def asked() -> Iterator[list[Engine]]:
 
     answering, missing = engines.answering(current_environ())
     for line in missing:
-        sys.stderr.write(f"{line}\n")
+        _say(line)
     with ExitStack() as stack:
         for engine in answering:
             stack.callback(engine.close)
@@ -104,6 +104,10 @@ def only(name: str, *, running: bool = True) -> Iterator[Found]:
         if running and first.running.state != "running":
             raise EngineError(f"{first.running.name} is not running.", "`run-notebook` in its project starts it.")
         yield first
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _is(running: Running, name: str) -> bool:

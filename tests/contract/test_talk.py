@@ -82,7 +82,7 @@ def test_standard_error_is_thrown_away(bench: Bench) -> None:
 
 
 def test_a_flood_of_errors_does_not_hold_up_who_waits(bench: Bench) -> None:
-    with talking(bench, "sh", "-c", "yes >&2") as channel:
+    with talking(bench, "sh", "-c", "yes >&2 & cat; kill $!") as channel:
         assert channel.receive(0.5) is None
 
 

@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from hosting import hosting
+from hosting import STATUS, hosting
 from serving import TOKEN, Serving, free_port, serving, wait_for
 from streaming import Stream, listening
 from support.kernel import Kernel
@@ -128,6 +129,22 @@ def test_every_listener_hears_of_kernels_and_numbers(server: Serving) -> None:
             assert all(len(data) < 4 for name, data in page.events if name == "change")
     again = state(server)
     assert len(again["history"]["cpu"]) == len(again["history"]["memory"]) > 1
+
+
+def test_a_page_that_does_not_read_is_dropped_and_costs_the_others_nothing(tmp_path: Path) -> None:
+    request = f"GET /{API}events HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {TOKEN}\r\n\r\n"
+    with serving(tmp_path, free_port(), tmp_path) as server, hosting(server.run) as host, listening(server) as page:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as idle:
+            idle.sendall(request.encode())
+            idle.recv(1)
+            for number in range(400):
+                changes = [str(number), "x" * 50_000]
+                host.tell(wire.event("status", status={**STATUS, "changes": changes}))
+                page.wait_for(lambda page, changes=changes: page.state.get("changes") == changes)
+            received = sum(map(len, iter(lambda: idle.recv(1 << 20), b"")))
+            assert received < 400 * 50_000
+        assert server.end() == 0
+        assert "Traceback" not in server.log
 
 
 def test_a_page_that_is_loaded_again_sees_the_same(server: Serving) -> None:

@@ -1,10 +1,14 @@
 """What `nvidia-smi` is asked, and what it answers: for this machine and for the inside of a container."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 FIELDS = ("index", "uuid", "name", "memory.total", "memory.used", "utilization.gpu")
 CSV = "--format=csv,noheader,nounits"
+WSL = "usr/lib/wsl/lib"
+"""Where Windows puts the driver's programs in its Linux, whatever PATH says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,11 @@ class Row:
     memory: int | None
     memory_used: int | None
     load: float | None
+
+
+def program(environ: Mapping[str, str], root: Path = Path("/")) -> str | None:
+    """Where nvidia-smi lies, None where it does not."""
+    return shutil.which("nvidia-smi", path=environ.get("PATH")) or shutil.which("nvidia-smi", path=str(root / WSL))
 
 
 def query(ids: Sequence[str] = ()) -> tuple[str, ...]:

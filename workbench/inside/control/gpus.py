@@ -1,7 +1,7 @@
 """The GPUs of this container, by nvidia-smi: seldom, never twice at a time, and never waited for long."""
 
 import asyncio
-import shutil
+import os
 import time
 from contextlib import suppress
 from typing import Any
@@ -20,7 +20,7 @@ class Gpus:
 
     def __init__(self, place: Place) -> None:
         self._ids = () if place.gpus == "all" else tuple(filter(None, place.gpus.split(",")))
-        self._program = shutil.which("nvidia-smi") if place.gpus else None
+        self._program = nvidia.program(os.environ) if place.gpus else None
         self._asked = -EVERY
         self._task: asyncio.Task[None] | None = None
         self.state: list[dict[str, Any]] = []

@@ -101,9 +101,8 @@ class Events(Handler):
 
     def _drop(self) -> None:
         """End the connection of a page that does not read."""
-        stream = self.detach() if not self._finished else None
-        if stream:
-            stream.close()
+        connection: Any = self.request.connection
+        connection.stream.close()
 
 
 class Logs(Handler):

@@ -41,7 +41,7 @@ class Link:
                 tries = 0
                 await self._serve(reader, writer)
             self._wanted.clear()
-            with suppress(asyncio.TimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), AGAIN[min(tries, len(AGAIN) - 1)])
             tries += 1
 
@@ -64,7 +64,7 @@ class Link:
 
     async def _connected(self) -> bool:
         self._wanted.set()
-        with suppress(asyncio.TimeoutError):
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._there.wait(), SOON)
         return self._there.is_set()
 

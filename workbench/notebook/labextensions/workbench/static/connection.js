@@ -116,7 +116,7 @@ function reporter(Notification) {
   }
 
   function end(last) {
-    if (last) say(outcome(last), last.ok ? "success" : "error", last.ok && 4000);
+    if (last) say(outcome(last), last.ok ? "success" : "error", last.ok ? 4000 : 15_000);
     else Notification.dismiss(id);
     id = said = "";
   }
