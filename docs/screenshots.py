@@ -22,6 +22,7 @@ def main(chromium: str | None) -> None:
         project = Path(folder, "tides")
         project.mkdir()
         (project / "tides.ipynb").write_text(notebook(*CELLS))
+        (project / "requirements.txt").write_text("iniconfig==2.1.0\n")
         launched = subprocess.run(
             ["run-notebook", "-d", "--json"], cwd=project, check=True, capture_output=True, text=True
         )
@@ -29,13 +30,13 @@ def main(chromium: str | None) -> None:
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                take(browser.new_page(viewport={"width": 1280, "height": 900}), bench["url"])
+                take(browser.new_page(viewport={"width": 1280, "height": 900}), bench["url"], project)
                 browser.close()
         finally:
             subprocess.run(["workbench", "rm", "-f", bench["name"]], check=True)
 
 
-def take(page: Page, url: str) -> None:
+def take(page: Page, url: str, project: Path) -> None:
     page.set_default_timeout(MINUTE)
     page.goto(url)
     page.locator(".jp-DirListing-item", has_text="tides.ipynb").dblclick()
@@ -49,7 +50,8 @@ def take(page: Page, url: str) -> None:
     page.wait_for_timeout(60_000)
     widen(page, 300)
     page.screenshot(path=IMAGES / "panel.png")
-    page.set_viewport_size({"width": 1280, "height": 900})
+    (project / "requirements.txt").write_text("iniconfig==2.0.0\n")
+    expect(page.locator("#workbench-panel .wb-notices")).to_contain_text("requirements.txt", timeout=MINUTE)
     for theme in ("Light", "Dark"):
         page.get_by_role("menuitem", name="Settings").click()
         page.get_by_text("Theme", exact=True).first.click()
@@ -62,11 +64,10 @@ def take(page: Page, url: str) -> None:
 
 def widen(page: Page, width: int) -> None:
     """Make the sidebar this wide, as with the mouse."""
-    box = page.locator("#workbench-panel").bounding_box()
-    assert box
-    page.mouse.move(box["x"] - 2, 400)
+    now, edge = page.locator("#workbench-panel").evaluate("node => [node.clientWidth, node.getBoundingClientRect().x]")
+    page.mouse.move(edge - 2, 400)
     page.mouse.down()
-    page.mouse.move(box["x"] - 2 - (width - box["width"]), 400, steps=4)
+    page.mouse.move(edge - 2 - (width - now), 400, steps=4)
     page.mouse.up()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.require import require
 from workbench import gpus
+from workbench.inside import nvidia
 from workbench.model import Gpu, GpuFacts
 
 VERSION = """\
@@ -100,7 +101,7 @@ def test_a_driver_that_nobody_has_used_yet_is_asked_through_nvidia_smi(tmp_path,
 
 
 def test_windows_linux_has_the_program_outside_of_path(tmp_path):
-    program(tmp_path / gpus.WSL, "nvidia-smi", "echo 551.61")
+    program(tmp_path / nvidia.WSL, "nvidia-smi", "echo 551.61")
     assert gpus.survey("local", {"PATH": ""}, tmp_path).driver == "551.61"
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ class State:
         for path in self.folder.iterdir():
             if path.is_file() and path.suffix != ".lock" and path.name != "lock":
                 path.unlink(missing_ok=True)
+        # What a server without a container keeps of its notebooks' sessions.
+        shutil.rmtree(self.folder / "keep", ignore_errors=True)
 
 
 def as_delivery(kept: Mapping[str, Any] | None, token: str) -> Delivery:

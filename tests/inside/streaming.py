@@ -40,7 +40,7 @@ class Stream:
     def _read(self) -> None:
         name = ""
         try:
-            for line in self._answer.iter_lines(chunk_size=1, decode_unicode=True):
+            for line in self._answer.iter_lines(chunk_size=None, decode_unicode=True):
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):

@@ -126,6 +126,8 @@ def looked_at(me: Person, bench: Workbench) -> dict[str, Any]:
     """What `inspect` says that a container may do, without what follows from its device."""
     found = me.engine.inspect(bench.container)
     config, host = found["Config"], found["HostConfig"]
+    # Podman's program and its API say the same in two ways.
+    host["RestartPolicy"]["Name"] = host["RestartPolicy"]["Name"] or "no"
     return {
         "image": found["Image"],
         "mounts": sorted(json.dumps(each, sort_keys=True) for each in found["Mounts"]),
@@ -254,17 +256,13 @@ def test_an_agent_that_was_killed_is_brought_back(engine: str, somebody: MakePer
 
 
 STRUCK = {
-    "docker": (0.1, 0.5, 0.9, 1.4, 2.2),
-    "local": tuple(number / 10 for number in range(0, 20)),
+    "docker": ("docker", (0.1, 0.5, 0.9, 1.4, 2.2)),
+    **{f"local-{first}": ("local", tuple(each / 10 for each in range(first, 20, 4))) for first in range(4)},
 }
 """Seconds after a change of the device was begun."""
 
 
-@pytest.mark.parametrize(
-    ("engine", "moments"),
-    [("docker", STRUCK["docker"]), ("local", STRUCK["local"][0::2]), ("local", STRUCK["local"][1::2])],
-    ids=["docker", "local-even", "local-odd"],
-)
+@pytest.mark.parametrize(("engine", "moments"), STRUCK.values(), ids=STRUCK)
 def test_killed_while_it_changes_the_device_leaves_exactly_one(
     engine: str, moments: tuple[float, ...], somebody: MakePerson, talk: Talk
 ) -> None:
@@ -279,6 +277,7 @@ def test_killed_while_it_changes_the_device_leaves_exactly_one(
         time.sleep(moment)
         kill(me)
         control.close()
+        cut_off = (me.home / ".local/state/workbench/workbenches" / first.name / "journal.json").exists()
         bench = me.launch(project, env=env)
         assert (bench.url, bench.token, bench.container if me.engine.host else "") == (
             first.url,
@@ -287,7 +286,7 @@ def test_killed_while_it_changes_the_device_leaves_exactly_one(
         ), moment
         (listed,) = me.listed()
         assert listed["status"] == "running", moment
-        struck += listed["device"] != device
+        struck += cut_off or listed["device"] != device
         if me.engine.host:
             assert [(each.name, each.state) for each in me.containers()] == [(first.container, "running")], moment
     assert bench.jupyter.run("print(6 * 7)") == "42\n"

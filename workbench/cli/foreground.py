@@ -35,7 +35,8 @@ class Foreground:
         while running:
             yield from self._engine.logs(running.id, follow=True, tail=self._tail)
             before, running = running, self._now()
-            self._tail = 0 if running and running.id == before.id else None
+            # One that was restarted goes on with its log; another one has its own, under the same id on some engines.
+            self._tail = 0 if running and (running.id, running.plan) == (before.id, before.plan) else None
 
     def stop(self) -> str:
         """Stop what runs now, once nothing else is being done with it; the workbench's name."""

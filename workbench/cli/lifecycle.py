@@ -158,8 +158,10 @@ def rm_command(name: str, force: bool) -> None:
             for each in found.containers():
                 found.engine.stop(each.id)
                 found.engine.remove(each.id, volumes=True)
+            found.state.forget()
         _without_agent(found)
-        found.state.forget()
+        # Its last words.
+        found.state.drop("agent.log")
         click.echo(f"Removed {found.running.name}.", err=True)
 
 

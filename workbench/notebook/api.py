@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -128,8 +129,14 @@ class Here(Control):
 
     def device_in(self, state: dict[str, Any]) -> str:
         """The device of this notebook's kernel."""
-        own = next((kernel for kernel in state["kernels"] if kernel["id"] == kernel_id()), None)
-        return str(own["device"]) if own else super().device_in(state)
+        named = state["device"]["kernels"].items()
+        return next((device for device, name in named if name == self._kernel), super().device_in(state))
+
+    @cached_property
+    def _kernel(self) -> str | None:
+        """The kernelspec of this kernel, which is one as long as it lives; None outside of a notebook."""
+        own = kernel_id()
+        return str(self._call("GET", f"api/kernels/{own}")["name"]) if own else None
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         from workbench.notebook.show import bundle

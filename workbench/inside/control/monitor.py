@@ -18,6 +18,8 @@ PAUSE = 0.2
 """Seconds for which a change of a kernel waits for others."""
 LOG = 1.0
 """Seconds between two looks at the log, while it is followed."""
+STATUS = 15.0
+"""Seconds between two questions to the agent, which looks at machine and project only when it is asked."""
 TAIL = 200
 """Lines of the log that are looked at."""
 PATIENCE = 1.0
@@ -56,6 +58,7 @@ class Monitor:
         with self._listeners.added(listener):
             self._run("look", self._look_again)
             self._run("log", self._follow)
+            self._run("status", self._ask_status)
             yield listener
 
     async def look(self) -> None:
@@ -86,6 +89,12 @@ class Monitor:
             except Exception as error:  # one source fails: what the others have said stays
                 self._say_once(error)
             await asyncio.sleep(EVERY)
+
+    async def _ask_status(self) -> None:
+        """Have the agent tell everybody what is new: a changed package list, a GPU."""
+        while self._listeners:
+            await self.link.ask("status", {})
+            await asyncio.sleep(STATUS)
 
     async def _put_kernels(self) -> None:
         self._stirred = None
