@@ -1,16 +1,13 @@
 """`docker/dockerutils.cfg` said again in the project's TOML, which means the same and gives the same plans."""
 
 import json
-import os
 import re
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import toml
+from workbench import files, toml
 from workbench.errors import ConfigError
 from workbench.images import catalogue, cfg, table
 from workbench.images.settle import KEYS
@@ -58,7 +55,7 @@ def apply(migration: Migration) -> None:
             f"{migration.file.name}: tables cannot be added at its end: {error}.",
             "Put them where they belong yourself: workbench config migrate --print",
         ) from error
-    _replace(migration.file.resolve(), after)
+    files.replace(migration.file.resolve(), after)
 
 
 def written(all_said: Iterable[Said]) -> str:
@@ -105,18 +102,3 @@ def _value(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     return str(value)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if path.exists():
-            shutil.copymode(path, part)
-        else:
-            Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
