@@ -2,7 +2,9 @@
 
 import random
 import re
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,11 @@ from image_projects import CFG, scene, written
 
 from workbench.cli.main import main
 from workbench.errors import WorkbenchError
-from workbench.images import catalogue
+from workbench.images import catalogue, migrate
+from workbench.images.spec import ImageSpec, Said
+from workbench.model import Origin, Project
+from workbench.plan.commands import dockerfile_command
+from workbench.plan.images import plan_builds
 
 SEEDS = range(200)
 CFG_LINES = [
@@ -205,4 +211,28 @@ def test_variables_of_the_environment_are_data(tmp_path: Path) -> None:
     for value in hostile():
         spec = catalogue.read(found).image("dev", scene(found, environ={"USER": "ada", "X": value}))
         assert (spec.run.private, spec.run.command) == ({"A": value}, ("run", value, value))
-        assert spec.build.args == {"X": value}
+        assert spec.build.private == {"X": value}
+
+
+def test_names_of_folders_are_data() -> None:
+    for name in hostile():
+        project = Project(Path("/srv") / name, "p")
+        [build] = plan_builds(project, [ImageSpec(name, folder=name)], {name: b"FROM scratch"}, name, force=False)
+        assert re.fullmatch(r"p-[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*:\w[\w.-]*", build.tag, re.ASCII), build.tag
+        assert dockerfile_command(build, "docker") == (
+            *("docker", "build", "--tag", build.tag, f"--file=/srv/{name}/docker/{name}/Dockerfile"),
+            *("--label", f"io.workbench.project=/srv/{name}/docker/{name}", f"/srv/{name}"),
+        )
+
+
+def test_names_and_values_are_data_in_what_is_migrated() -> None:
+    here = Origin("file")
+    for value in hostile():
+        said = [
+            Said("env", {value: value}, here),
+            Said("cmd", [value], here),
+            Said("mounts", [{"source": value}], here),
+        ]
+        expected = {"env": {value: value}, "cmd": [value], "mounts": [{"source": value}]}
+        docked = [replace(each, docked=True) for each in said]
+        assert tomllib.loads(migrate.written([*said, *docked])) == {**expected, "docked": expected}

@@ -166,20 +166,25 @@ def _spec(key: str, found: _Found) -> ImageSpec:
     for name, value in found.values.items():
         known = KEYS[name]
         made[known.part][known.field] = tuple(value.values()) if known.plain else value
-    env = made[RunSpec].pop("env", {})
-    private = {name for name in env if f"env.{name}" in found.reads}
+    for part, collection in ((BuildSpec, "build-args"), (RunSpec, "env")):
+        _set_private_apart(made[part], collection, found)
     return ImageSpec(
         key,
         **made[ImageSpec],
         build=BuildSpec(**made[BuildSpec]),
-        run=RunSpec(
-            env={name: value for name, value in env.items() if name not in private},
-            private={name: value for name, value in env.items() if name in private},
-            **made[RunSpec],
-        ),
+        run=RunSpec(**made[RunSpec]),
         origins=MappingProxyType(found.origins),
         reads=MappingProxyType(found.reads),
     )
+
+
+def _set_private_apart(part: dict[str, Any], key: str, found: _Found) -> None:
+    """Move what was made from the user's environment out of a collection that can be shown."""
+    every = part.get(KEYS[key].field, {})
+    private = {name: value for name, value in every.items() if f"{key}.{name}" in found.reads}
+    if private:
+        part["private"] = private
+        part[KEYS[key].field] = {name: value for name, value in every.items() if name not in private}
 
 
 def _check(spec: ImageSpec, where: Origin, folders: Collection[str]) -> None:

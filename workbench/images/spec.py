@@ -42,6 +42,8 @@ class BuildSpec:
     """How an image is built. `before` and `after` are commands of this machine, split into words."""
 
     args: Mapping[str, str] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Arguments whose value, or a part of it, is the user's own: for no command line and no screen."""
     target: str | None = None
     platform: str | None = None
     pull: bool = False
@@ -111,3 +113,21 @@ class ImageSpec:
     """Where each key, and each item of a collection (`env.NAME`, `mounts./target`), was said."""
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Key or item -> the variables of the user's environment that its value was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileBuild:
+    """An image to build from a Dockerfile of the project; its folder is the context, as `.dockerignore` filters it."""
+
+    tag: str
+    dockerfile: str
+    """Relative to the context."""
+    context: str
+    args: Mapping[str, str] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further arguments, which reach the build through the environment of the program that builds."""
+    target: str | None = None
+    platform: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pull: bool = False
+    cache: bool = True
