@@ -11,7 +11,7 @@ from workbench.envfile import parse
 from workbench.errors import ConfigError, ProjectError
 from workbench.model import Device, DevicePackages, Mount, Settings
 from workbench.schema import OPTIONS
-from workbench.sources import line_of
+from workbench.toml import line_of
 
 TABLE = "[tool.workbench]\n"
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from workbench.images.spec import BuildSpec, ImageSpec, Port, RunSpec
 from workbench.model import Device, Mount, Origin, Settings
-from workbench.plan.trust import asks, digest
+from workbench.plan.trust import asks, asks_of_image, digest
 
 FILE, CFG = Origin("file", "pyproject.toml:3"), Origin("dockerutils.cfg", "docker/dockerutils.cfg:2")
 FLAG, VARIABLE = Origin("flag", "--mount"), Origin("environment", "WORKBENCH_MOUNTS")
@@ -67,3 +68,51 @@ def test_the_digest_follows_what_is_asked_and_nothing_else() -> None:
     assert of(FILE, one) == of(Origin("file", "pyproject.toml:99"), one)
     assert of(FILE, one, other) == of(FILE, other, one)
     assert len({of(FILE, one), of(FILE, other), of(FILE, one, other), of(FLAG, one)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentences"),
+    [
+        (ImageSpec("dev"), []),
+        (ImageSpec("dev", run=RunSpec(env={"A": "b"}, ports=(Port(80, 80), Port(1, 2, "::1")), network="none")), []),
+        (ImageSpec("dev", run=RunSpec(mounts=(Mount("/srv/p/data", "/x"),))), []),
+        (
+            ImageSpec("dev", run=RunSpec(mounts=(Mount("/srv", "/x"),))),
+            ["Read and write the folder or file /srv (as /x)."],
+        ),
+        (ImageSpec("dev", run=RunSpec(privileged=True)), ["Run privileged: the container then controls this machine."]),
+        (ImageSpec("dev", run=RunSpec(cap_add=("SYS_ADMIN",))), ["Add the Linux capability SYS_ADMIN."]),
+        (ImageSpec("dev", run=RunSpec(devices=("/dev/fuse",))), ["Open the device /dev/fuse."]),
+        (
+            ImageSpec("dev", run=RunSpec(network="host")),
+            ["Use this machine's network: every port and service that this machine reaches."],
+        ),
+        (ImageSpec("dev", run=RunSpec(network="db")), ["Join the network db, and reach what is in it."]),
+        (ImageSpec("dev", run=RunSpec(ipc="host")), ["Share memory and semaphores with this machine."]),
+        (
+            ImageSpec("dev", run=RunSpec(ports=(Port(80, 8080, "192.0.2.1"),))),
+            ["Open a port of this machine to others: 192.0.2.1:8080:80/tcp."],
+        ),
+        (
+            ImageSpec("dev", build=BuildSpec(before=("make", "a b"), after=("x\n\x1b[2K",))),
+            [
+                "Run on this machine, before each build: make 'a b'",
+                r"Run on this machine, after each build: 'x\n\x1b[2K'",
+            ],
+        ),
+        (
+            ImageSpec("dev", reads={"env.A": ("HOME",), "mounts./x": ("HOME",), "cmd": ("B", "C")}),
+            [
+                "See the value of your environment variable B, C (in cmd).",
+                "See the value of your environment variable HOME (in env.A).",
+            ],
+        ),
+    ],
+)
+def test_what_an_image_asks(spec: ImageSpec, sentences: list[str]) -> None:
+    assert list(asks_of_image(spec, "/srv/p")) == sentences
+
+
+def test_the_folders_of_another_machine_are_always_asked() -> None:
+    spec = ImageSpec("dev", run=RunSpec(mounts=(Mount("/srv/p/data", "/x"),)))
+    assert asks_of_image(spec, None) == ("Read and write the folder or file /srv/p/data (as /x).",)

@@ -37,7 +37,7 @@ def load(
     here, there = _places(project, environ, cwd, home)
     settings = _settings(
         (
-            *sources.dockerutils(project, there),
+            *sources.notebook_image(project, there),
             *sources.project_file(project, there),
             *sources.environment(environ, here),
             *sources.command_line(flags, here),

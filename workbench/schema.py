@@ -4,44 +4,12 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, Required, TypedDict, get_args, get_origin, is_typeddict
+from typing import Any, get_args, get_origin, is_typeddict
 
 from workbench import values
 from workbench.model import Device
+from workbench.tables import ENV, DeviceTable, ImageTable, MountTable
 from workbench.values import Place
-
-ENV = dict[str, str | int | float]
-MountTable = TypedDict(
-    "MountTable",
-    {"source": Required[str], "target": Required[str], "read-only": bool, "type": Literal["bind", "volume"]},
-    total=False,
-)
-
-
-DeviceTable = TypedDict(
-    "DeviceTable", {"packages": Required[list[str]], "index": str, "torch-backend": str}, total=False
-)
-ImageTable = TypedDict(
-    "ImageTable",
-    {
-        "name": str,
-        "tag": str,
-        "prefix": bool,
-        "env": ENV,
-        "interactive": bool,
-        "gpu": bool,
-        "network": str,
-        "mounts": list[str | MountTable],
-        "ports": list[str],
-        "cmd": str | list[str],
-        "pull-from-on-force": bool,
-        "image-repo": str,
-        "publication-tag": str,
-        "pre-build-script": str,
-        "post-build-script": str,
-    },
-    total=False,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +17,7 @@ class Option:
     """One setting. `read` turns a value as given into the one of `model.Settings`, or raises ValueError with why not.
 
     `many`: it is a collection; `read` returns a mapping, and what several sources give adds up by key.
-    `used`: False for a table that is accepted and checked, and that no command of this version reads.
+    `used`: False for a table that no launch reads as a whole: see `workbench.images`.
     """
 
     name: str
@@ -132,7 +100,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("services", list[str], "Companion containers.", values.names, many=True),
     Option("cpu", DeviceTable, _DEVICE.format("CPU"), values.device_packages, environment=False, flag=False),
     Option("gpu", DeviceTable, _DEVICE.format("GPU"), values.device_packages, environment=False, flag=False),
-    Option("images", dict[str, ImageTable], "Settings per image.", values.anything, used=False),
+    Option("images", dict[str, ImageTable], "What dockerutils.cfg says per image.", values.anything, used=False),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 

@@ -64,7 +64,7 @@ def port(value: object, place: Place) -> int:
 def size(value: object, place: Place) -> int:
     """A number of bytes: `512m`, `4g`, `1.5 GB`, or a whole number. Units count in 1024, as Docker's do."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", str(value).strip().lower())
-    if not match or isinstance(value, bool) or float(match[1]) == 0:
+    if not match or isinstance(value, bool) or not 0 < float(match[1]) < 1e15:
         raise ValueError(f"expected a size such as 512m or 4g, got {value!r}")
     return int(float(match[1]) * 1024 ** _UNITS[match[2]])
 
@@ -141,8 +141,11 @@ def variable_name(name: object) -> str:
 def mounts(value: object, place: Place) -> dict[str, Mount]:
     """Mounts by their target: `SRC:DST[:ro]` or tables of source, target, read-only and type."""
     entries = value if isinstance(value, list | tuple) else words(value, place)
-    found = [_mount_table(each, place) if isinstance(each, Mapping) else _mount_text(each, place) for each in entries]
-    return {mount.target: mount for mount in found}
+    found = {each.target: each for each in (mount(mount_table(entry), place) for entry in entries)}
+    for target in found:
+        if any(target == ours or target.startswith(ours + "/") for ours in _OURS):
+            raise ValueError(f"{target} belongs to the container itself")
+    return found
 
 
 def words(value: object, place: Place) -> list[str]:
@@ -228,30 +231,45 @@ def _without_user(name: str, value: str) -> None:
         raise ValueError(f"`{name}` has a user name in a URL, for all to read: write that into ~/.netrc, not here")
 
 
-def _mount_text(value: object, place: Place) -> Mount:
+def mount_table(value: object) -> Mapping[str, object]:
+    """A mount as a table; `SRC:DST[:ro]` is one, too."""
+    if isinstance(value, Mapping):
+        return value
     parts = str(value).split(":")
     read_only = len(parts) > 2 and parts[-1] == "ro"
     if len(parts) > 2 and parts[-1] in ("ro", "rw"):
         parts.pop()
     if len(parts) < 2:
         raise ValueError(f"{value!r} is not a mount: write SRC:DST or SRC:DST:ro")
-    return _mount_table({"source": ":".join(parts[:-1]), "target": parts[-1], "read-only": read_only}, place)
+    return {"source": ":".join(parts[:-1]), "target": parts[-1], "read-only": read_only}
 
 
-def _mount_table(table: Mapping[str, object], place: Place) -> Mount:
-    source, target = text(table["source"], place), text(table["target"], place)
+def mount(table: Mapping[str, object], place: Place) -> Mount:
+    """A mount of this machine, from a table of source, target, read-only and type."""
+    source, target = text(table["source"], place), container_folder(table["target"], place)
+    read_only = bool(table.get("read-only", False))
+    if table.get("type", "bind") == "volume":
+        return Mount(volume_name(source), target, "volume", read_only)
+    path = place.base / re.sub(r"^~(?=/|$)", lambda _: str(place.home), source)
+    try:
+        # Links are followed here, so that whoever approves a mount sees the folder that is really opened.
+        path = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{path.absolute()} does not exist on this machine") from error
+    return Mount(str(path), target, "bind", read_only)
+
+
+def container_folder(value: object, place: Place) -> str:
+    """A folder as a container sees it, from `/` on."""
+    target = text(value, place)
     clean = os.path.normpath(target)
     if not target.startswith("/") or clean != (target.rstrip("/") or "/") or clean == "/":
         raise ValueError(f"{target!r} is not a folder of the container: write it from /, without . and ..")
-    if any(clean == ours or clean.startswith(ours + "/") for ours in _OURS):
-        raise ValueError(f"{target} belongs to the container itself")
-    read_only = bool(table.get("read-only", False))
-    if table.get("type", "bind") == "volume":
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", source, re.ASCII):
-            raise ValueError(f"{source!r} is not the name of a volume")
-        return Mount(source, clean, "volume", read_only)
-    # Links are followed here, so that whoever approves a mount sees the folder that is really opened.
-    path = (place.base / re.sub(r"^~(?=/|$)", lambda _: str(place.home), source)).resolve()
-    if not path.exists():
-        raise ValueError(f"{path} does not exist on this machine")
-    return Mount(str(path), clean, "bind", read_only)
+    return clean
+
+
+def volume_name(source: str) -> str:
+    """The name of a volume."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", source, re.ASCII):
+        raise ValueError(f"{source!r} is not the name of a volume")
+    return source

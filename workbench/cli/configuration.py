@@ -1,4 +1,4 @@
-"""`workbench config`: the effective configuration with its origins, and its schema."""
+"""`workbench config`: the effective configuration with its origins, its schema, the way from dockerutils.cfg."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 
 @click.group("config")
 def config_command() -> None:
-    """Show the effective configuration and its schema."""
+    """Show the effective configuration and its schema; say dockerutils.cfg in TOML."""
 
 
 @config_command.command("show")
@@ -36,3 +36,20 @@ def schema() -> None:
     from workbench import config
 
     click.echo(json_.dumps(config.schema(), indent=2))
+
+
+@config_command.command("migrate")
+@click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
+@click.option("--print", "only_print", is_flag=True, help="Write nothing; print the tables.")
+def migrate(path: Path, only_print: bool) -> None:
+    """Say docker/dockerutils.cfg again in the project's TOML, where it means the same."""
+    from workbench import project
+    from workbench.images import migrate
+
+    migration = migrate.plan(project.find(path))
+    if only_print:
+        click.echo(migration.text, nl=False)
+        return
+    migrate.apply(migration)
+    click.echo("".join(f"{migration.file.name}: added {header}\n" for header in migration.tables), nl=False)
+    click.echo("docker/dockerutils.cfg says nothing more than that now: remove it.")

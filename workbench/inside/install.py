@@ -23,6 +23,8 @@ VERSIONS = dict.fromkeys(
     ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION", "POETRY_DYNAMIC_VERSIONING_BYPASS"), "0"
 )
 """A version for projects that take theirs from git, where git or its repository is not there."""
+VERSION_FILE = "_version.env.bld"
+"""What `genversion` wrote into such a project: the right one, as `NAME=VALUE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _editable(place: Place, environ: Mapping[str, str], *, isolated: bool) -> tu
     build = _environment(place) / BUILD_FOLDER
     if not isolated and not build.is_dir():
         return ("The build requirements are not installed.",)
-    env = {**environ, **({} if _has_git(place) else VERSIONS)}
+    env = {**environ, **({} if _has_git(place) else {**VERSIONS, **_generated(place)})}
     options = ["--no-deps"]
     if not isolated:
         options += ["--no-build-isolation", "--offline"]
@@ -142,6 +144,16 @@ def _environment(place: Place) -> Path:
 
 def _has_git(place: Place) -> bool:
     return shutil.which("git") is not None and (place.root / ".git").exists()
+
+
+def _generated(place: Place) -> dict[str, str]:
+    """The version that `genversion` found where git is, nothing when nobody asked it."""
+    try:
+        lines = (place.root / VERSION_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.partition("=") for line in lines)
+    return {name: value for name, _, value in pairs if name.startswith("SETUPTOOLS_SCM_PRETEND_VERSION")}
 
 
 def _tell(outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 
+from workbench.images.spec import DockerfileBuild
 from workbench.labels import LABEL, NAME, OWNER, PORT, PROJECT
 from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount, RunPlan
 from workbench.plan.device import RUNTIME
@@ -57,6 +58,26 @@ def build_command(build: ImageBuild, program: str) -> Command:
         *_repeat("--label", _pairs(build.labels)),
         *_repeat("--secret", (_record([f"id={secret.id}", f"src={secret.source}"]) for secret in build.secrets)),
         *(("--no-cache",) if build.force else ()),
+        build.context,
+    )
+
+
+def dockerfile_command(build: DockerfileBuild, program: str) -> Command:
+    """`docker build …` of the project's folder, which the program itself filters by `.dockerignore`.
+
+    Arguments that are the user's own have no value here: the program takes them from `build.private`, its environment.
+    """
+    return (
+        program,
+        "build",
+        *_repeat("--tag", [build.tag]),
+        f"--file={build.context}/{build.dockerfile}",
+        *((f"--target={build.target}",) if build.target else ()),
+        *((f"--platform={build.platform}",) if build.platform else ()),
+        *_repeat("--build-arg", [*_pairs(build.args), *build.private]),
+        *_repeat("--label", _pairs(build.labels)),
+        *(("--pull",) if build.pull else ()),
+        *(() if build.cache else ("--no-cache",)),
         build.context,
     )
 

@@ -46,8 +46,19 @@ def network(name: str, *, shared: bool) -> str:
 
 def image(project: str, folder: str, user: str) -> str:
     """`<project>-<folder>:<user>`, as dockerutils names images."""
-    tag = re.sub(r"[^A-Za-z0-9_.-]", "-", user).lstrip(".-") or "latest"
-    return f"{project}-{folder}:{tag[:120]}"
+    return f"{project}-{image_part(folder)}:{image_tag(user)}"
+
+
+def image_part(folder: str) -> str:
+    """A folder's name as a part of an image's, which has small letters and digits, and single signs between them."""
+    if re.fullmatch(r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*", folder):
+        return folder
+    return re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-") or "image"
+
+
+def image_tag(user: str) -> str:
+    """A user's name as a tag."""
+    return (re.sub(r"[^A-Za-z0-9_.-]", "-", user).lstrip(".-") or "latest")[:120]
 
 
 def local_host(name: str) -> str:

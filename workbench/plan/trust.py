@@ -1,9 +1,11 @@
 """What a project's own files ask of this machine, as sentences for the one who must agree. Pure."""
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from workbench.images.spec import ImageSpec
 from workbench.model import Mount, Origin, Settings
 
 
@@ -20,7 +22,46 @@ def digest(asks: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(sorted(asks)).encode()).hexdigest()
 
 
-def _asks(settings: Settings, root: PurePath) -> Iterator[str]:
+def asks_of_image(spec: ImageSpec, project_root: str | PurePath | None) -> tuple[str, ...]:
+    """The same for an image of the project: all that is configured for one comes from its files.
+
+    `project_root` None: another machine runs it, whose folders are none of this project's.
+    """
+    run = spec.run
+    shared = Settings(
+        privileged=run.privileged,
+        host_network=run.network == "host",
+        cap_add=run.cap_add,
+        devices=run.devices,
+        mounts=run.mounts,
+    )
+    return (*_asks(shared, PurePath(project_root) if project_root else None), *_asks_of_image(spec))
+
+
+def _asks_of_image(spec: ImageSpec) -> Iterator[str]:
+    """What images ask for and workbenches do not."""
+    for when, command in (("before", spec.build.before), ("after", spec.build.after)):
+        if command:
+            yield f"Run on this machine, {when} each build: {_visible(shlex.join(command))}"
+    run = spec.run
+    if run.network and run.network not in ("host", "none", "bridge", "default"):
+        yield f"Join the network {run.network}, and reach what is in it."
+    if run.ipc and run.ipc not in ("none", "private", "shareable"):
+        yield f"Share memory and semaphores with {'this machine' if run.ipc == 'host' else run.ipc}."
+    for port in run.ports:
+        if port.address not in ("127.0.0.1", "::1"):
+            yield f"Open a port of this machine to others: {port}."
+    for item, names in sorted(spec.reads.items()):
+        if not item.startswith("mounts."):
+            yield f"See the value of your environment variable {', '.join(names)} (in {item})."
+
+
+def _visible(text: str) -> str:
+    """A text in which nothing can move the cursor or begin another line."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _asks(settings: Settings, root: PurePath | None) -> Iterator[str]:
     if settings.engine == "local" and _from_project(settings, "engine"):
         yield "Run without a container: the notebook's code can do on this machine whatever you can."
     if settings.privileged and _from_project(settings, "privileged"):
@@ -55,6 +96,6 @@ def _from_project(settings: Settings, name: str) -> bool:
     return settings.origins.get(name, Origin("file")).kind in ("file", "dockerutils.cfg")
 
 
-def _outside(mount: Mount, root: PurePath) -> bool:
+def _outside(mount: Mount, root: PurePath | None) -> bool:
     """Whether a mount shows more than the project, whose files are there anyway. A named volume always does."""
-    return mount.kind == "volume" or not PurePath(mount.source).is_relative_to(root)
+    return mount.kind == "volume" or root is None or not PurePath(mount.source).is_relative_to(root)
