@@ -37,7 +37,7 @@ class Kit:
 
     version: str
     files: Mapping[str, bytes]
-    """Path in the context -> content: `Dockerfile`, `workbench/…`, `inside/…`, `notebook/…`, `package/…`, `kernels/…`."""
+    """Path in the context -> content: `Dockerfile`, `workbench/…`, `inside/…`, `kernels/…` and so on."""
 
 
 @dataclass(frozen=True, slots=True)
