@@ -52,14 +52,18 @@ def take(page: Page, url: str, project: Path) -> None:
     page.screenshot(path=IMAGES / "panel.png")
     (project / "requirements.txt").write_text("iniconfig==2.0.0\n")
     expect(page.locator("#workbench-panel .wb-notices")).to_contain_text("requirements.txt", timeout=MINUTE)
-    for theme in ("Light", "Dark"):
-        page.get_by_role("menuitem", name="Settings").click()
-        page.get_by_text("Theme", exact=True).first.click()
-        page.get_by_text(f"JupyterLab {theme}", exact=True).first.click()
-        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme}", timeout=MINUTE)
-        for width in (300, 420):
-            widen(page, width)
+    for width in (300, 420):
+        widen(page, width)
+        for theme in ("Dark", "Light"):
+            use(page, theme)
             page.locator("#workbench-panel").screenshot(path=IMAGES / f"panel-{theme.lower()}-{width}.png")
+
+
+def use(page: Page, theme: str) -> None:
+    page.get_by_role("menuitem", name="Settings").click()
+    page.get_by_text("Theme", exact=True).first.click()
+    page.get_by_text(f"JupyterLab {theme}", exact=True).first.click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme}", timeout=MINUTE)
 
 
 def widen(page: Page, width: int) -> None:

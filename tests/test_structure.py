@@ -33,8 +33,8 @@ RULES = [
         "workbench.plan",
         ("workbench.engines", "workbench.process", "workbench.state", "os", "time", "random", "secrets"),
     ),
-    ("workbench.engines", ("workbench.cli", "workbench.notebook", "workbench.launch")),
-    ("workbench.review", ("workbench.cli", "workbench.engines", "workbench.notebook", "workbench.launch")),
+    ("workbench.engines", ("workbench.cli", "workbench.notebook", "workbench.flow")),
+    ("workbench.review", ("workbench.cli", "workbench.engines", "workbench.notebook", "workbench.flow")),
 ]
 
 

@@ -29,9 +29,7 @@ def __getattr__(name: str) -> object:
     """Load what a public name stands for."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Kept: `workbench.launch` is a module too, which its import has set here on the way.
-    found = globals()[name] = getattr(_loaded(_HOMES[name]), name)
-    return found
+    return getattr(_loaded(_HOMES[name]), name)
 
 
 def _loaded(module: str) -> object:

@@ -13,9 +13,9 @@ from workbench import labels, recreate
 from workbench.agent import process as agent
 from workbench.engines.base import Engine
 from workbench.errors import EngineError
+from workbench.flow import current_environ
+from workbench.flow import launch as run_flow
 from workbench.inside.wire import PAUSE
-from workbench.launch import current_environ
-from workbench.launch import launch as run_flow
 from workbench.model import Endpoint, Event, Request, Running
 from workbench.notebook import show
 from workbench.notebook.api import Control

@@ -9,7 +9,7 @@ from workbench import approved, labels, recreate
 from workbench.approved import Approved
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError
-from workbench.launch import Launched, Survey, Ui, host_facts, make_plan, provide, returning, start_on_device
+from workbench.flow import Launched, Survey, Ui, host_facts, make_plan, provide, returning, start_on_device
 from workbench.model import Device, Request, Running, Seed
 from workbench.plan.device import choose
 from workbench.recreate import Phase

@@ -11,7 +11,7 @@ from workbench import labels, ready, recreate
 from workbench.agent import process as agent
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError
-from workbench.launch import current_environ
+from workbench.flow import current_environ
 from workbench.model import Endpoint, Running
 from workbench.state import State
 
@@ -47,6 +47,8 @@ class Found:
                 self.engine.remove(each.id, volumes=True)
             self.state.forget()
         agent.wait(self.state, there=False)
+        # Its last words.
+        self.state.drop("agent.log")
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it, so that no launch comes between."""

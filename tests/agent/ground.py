@@ -10,7 +10,7 @@ from typing import Any
 from tests.contract.benches import free_port
 from workbench import config, labels, project, recreate
 from workbench.engines.fake import FACTS, FakeEngine
-from workbench.launch import Survey, host_facts, make_plan, on_chosen_device, provide, replacing
+from workbench.flow import Survey, host_facts, make_plan, on_chosen_device, provide, replacing
 from workbench.model import Delivery, Event, Gpu, GpuFacts, HostFacts, LaunchPlan, Request, Running, RunPlan, Seed
 from workbench.plan import naming
 from workbench.state import State

@@ -101,7 +101,8 @@ def dialogs(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("engine", ["docker", "local"])
 def test_the_sidebar_shows_what_is(engine: str, page: Page, somebody: MakePerson) -> None:
-    bench, panel = begin(page, somebody(engine))
+    me = somebody(engine)
+    bench, panel = begin(page, me)
     expect(panel.get_by_role("heading", name=bench.project.name)).to_be_visible()
     expect(panel.locator("header")).to_contain_text("Running for")
     moves(panel)
@@ -120,6 +121,9 @@ def test_the_sidebar_shows_what_is(engine: str, page: Page, somebody: MakePerson
     if engine == "docker":
         expect(panel.get_by_role("region", name="More")).to_contain_text(f":{bench.port} → 8888")
 
+    me.write(bench.project / "requirements.txt", "iniconfig==2.1.0\n")
+    expect(panel.get_by_role("status")).to_contain_text("requirements.txt")
+    expect(panel.get_by_role("status")).to_contain_text("Rebuild applies it.")
     page.reload()
     moves(panel)
     assert dialogs(page) == []

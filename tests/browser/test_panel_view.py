@@ -362,10 +362,12 @@ def test_as_a_widget(page: Page) -> None:
       window.model = {
         get: (name) => values[name],
         set: (name, value) => { values[name] = value; heard[`change:${name}`]?.(); },
-        save_changes: () => window.asked.push(["saved", values.device]),
         on: (name, act) => { heard[name] = act; },
         off: (name) => { delete heard[name]; },
-        send: ({ id, verb }) => heard["msg:custom"]({ id, ok: false, error: { message: `No ${verb}.` } }),
+        send: ({ id, verb, args }) => {
+          window.asked.push([verb, args]);
+          heard["msg:custom"]({ id, ok: verb !== "restart", result: {}, error: { message: `No ${verb}.` } });
+        },
         heard,
       };
       mounted.dispose();
@@ -373,7 +375,8 @@ def test_as_a_widget(page: Page) -> None:
     }"""
     page.evaluate(draw, document(device=BOTH))
     page.get_by_role("radio", name="GPU").click()
-    assert asked(page) == [["saved", "gpu"]]
+    assert asked(page) == [["set_device", {"device": "gpu"}]]
+    page.evaluate("model.set('device', 'gpu')")
     expect(page.get_by_role("radio", name="GPU")).to_be_checked()
     press(page, "Restart")
     expect(page.get_by_role("alertdialog")).to_contain_text("Save your notebooks first.")

@@ -81,7 +81,7 @@ class Kernel:
 
     def run(self, code: str, timeout: float = 180) -> Ran:
         """Execute one cell and wait until the kernel is idle again, at most `timeout` seconds."""
-        request = self._send(code)
+        request = self.begin(code)
         ran, replied, idle = Ran(), False, False
         deadline = time.monotonic() + timeout
         while not (replied and idle):
@@ -99,12 +99,14 @@ class Kernel:
         # Kernels start in their own time; a quiet socket is no error before the deadline.
         self._socket.settimeout(60)
         try:
-            received: dict[str, Any] = json.loads(self._socket.recv())
+            # Pings are handed on too: else a server that sends them would keep this waiting beyond any deadline.
+            kind, data = self._socket.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
             return {}
-        return received
+        return json.loads(data) if kind == websocket.ABNF.OPCODE_TEXT else {}
 
-    def _send(self, code: str) -> str:
+    def begin(self, code: str) -> str:
+        """Have a cell executed, without waiting for it; the id of the request."""
         id = uuid.uuid4().hex
         header = {"msg_id": id, "msg_type": "execute_request", "session": self._session, "version": "5.3"}
         header["username"] = ""

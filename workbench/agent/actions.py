@@ -14,7 +14,7 @@ from typing import Any
 from workbench import cancel, labels, recreate, relaunch, show
 from workbench.engines.base import Engine
 from workbench.errors import NoEngineError, WorkbenchError
-from workbench.launch import current_environ
+from workbench.flow import current_environ
 from workbench.model import Event, Running
 from workbench.recreate import Phase
 from workbench.state import State, state_root

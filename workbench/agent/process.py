@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from workbench import approved, process
 from workbench.engines.base import Engine
 from workbench.errors import NoEngineError
+from workbench.flow import current_environ
 from workbench.labels import NAME, OWNER
-from workbench.launch import current_environ
 from workbench.model import EngineName
 from workbench.state import State
 

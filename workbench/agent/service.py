@@ -14,9 +14,9 @@ from workbench.agent.protocol import Flooded, Guard, Request
 from workbench.agent.status import Outlook, look, status
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, WorkbenchError
+from workbench.flow import current_environ
 from workbench.inside import wire
 from workbench.inside.wire import Message, refusal, reply
-from workbench.launch import current_environ
 from workbench.model import Running
 from workbench.plan import naming
 from workbench.plan.relay import relay_command

@@ -9,7 +9,7 @@ from workbench import approved, config, project, relaunch
 from workbench.approved import Approved
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, WorkbenchError
-from workbench.launch import Survey, host_facts, make_plan
+from workbench.flow import Survey, host_facts, make_plan
 from workbench.model import HostFacts, Request, Running, Seed
 from workbench.plan import naming
 from workbench.plan.changes import what_changed

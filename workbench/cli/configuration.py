@@ -18,7 +18,7 @@ def show_settings(path: Path, json: bool) -> None:
     import json as json_
 
     from workbench import config, project, show
-    from workbench.launch import current_environ
+    from workbench.flow import current_environ
 
     described = config.describe(config.load(project.find(path), current_environ(), {}))
     rows = show.settings_rows(described)

@@ -153,7 +153,7 @@ def _init(paths: Sequence[Path]) -> int:
 def diff_command(notebook: Path, revisions: tuple[str, ...], no_browser: bool) -> int:
     """Compare NOTEBOOK with a git revision (default: HEAD), or two revisions of it, in nbdime's web view."""
     from workbench.cli.signals import as_interrupt
-    from workbench.launch import current_environ
+    from workbench.flow import current_environ
     from workbench.ready import can_open_browser
     from workbench.review import against
 

@@ -10,7 +10,7 @@ import click
 def doctor_command(json: bool) -> int:
     """Say what a launch would find here, and how to fix what is missing. Exit code 3 when nothing can run."""
     from workbench.checks import check
-    from workbench.launch import current_environ
+    from workbench.flow import current_environ
 
     checks = list(check(current_environ()))
     if json:

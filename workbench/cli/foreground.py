@@ -9,7 +9,7 @@ from workbench import labels, recreate
 from workbench.model import Running
 
 if TYPE_CHECKING:
-    from workbench.launch import Launched
+    from workbench.flow import Launched
 
 
 class Foreground:

@@ -128,9 +128,7 @@ def stop_command(name: str, all_: bool) -> None:
             if not _runs(each.running):
                 click.echo(f"{each.running.name} is not running.", err=True)
                 continue
-            with each.locked():
-                each.engine.stop(each.running.id)
-            _without_agent(each)
+            each.stop()
             click.echo(f"Stopped {each.running.name}.", err=True)
 
 
@@ -154,22 +152,8 @@ def rm_command(name: str, force: bool) -> None:
     with only(name, running=False) as found:
         if _runs(found.running) and not force:
             raise EngineError(f"{found.running.name} is running.", "Stop it first, or use --force.")
-        with found.locked():
-            for each in found.containers():
-                found.engine.stop(each.id)
-                found.engine.remove(each.id, volumes=True)
-            found.state.forget()
-        _without_agent(found)
-        # Its last words.
-        found.state.drop("agent.log")
+        found.remove()
         click.echo(f"Removed {found.running.name}.", err=True)
-
-
-def _without_agent(found: Found) -> None:
-    """Wait until the agent has seen that there is nothing left to serve."""
-    from workbench.agent import process
-
-    process.wait(found.state, there=False)
 
 
 def _runs(running: Running) -> bool:
@@ -197,6 +181,6 @@ def _attached(found: Found, device: str | None, argv: tuple[str, ...]) -> int:
 
 
 def _host_shell() -> str:
-    from workbench.launch import current_environ
+    from workbench.flow import current_environ
 
     return current_environ().get("SHELL", "/bin/sh")

@@ -11,7 +11,7 @@ from workbench import __version__
 
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
-    from workbench.launch import Launched
+    from workbench.flow import Launched
     from workbench.model import Request
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -76,7 +76,7 @@ def run_notebook(path: Path, jupyter: tuple[str, ...], **given: Any) -> int:
     """
     from workbench.cli.signals import as_interrupt
     from workbench.cli.terminal import ui
-    from workbench.launch import current_environ, launch
+    from workbench.flow import current_environ, launch
 
     request = _request(path, jupyter, given)
     terminal = ui(request.verbosity, interactive=not request.json)
@@ -141,7 +141,7 @@ def _report(launched: "Launched", request: "Request", terminal: "Terminal") -> i
 
 def _open(launched: "Launched", request: "Request", terminal: "Terminal") -> None:
     from workbench import ready
-    from workbench.launch import current_environ
+    from workbench.flow import current_environ
 
     if request.browser and launched.endpoint and ready.can_open_browser(current_environ()):
         ready.open_browser(launched.endpoint.url, launched.survey.state.folder)

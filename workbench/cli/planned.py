@@ -12,7 +12,7 @@ from workbench.plan.digest import plain_fields
 from workbench.plan.run import describe
 
 if TYPE_CHECKING:
-    from workbench.launch import Launched
+    from workbench.flow import Launched
 
 
 def planned_text(launched: "Launched") -> str:

@@ -31,7 +31,7 @@ RUN_FOLDER = "/run/workbench"
 PROJECT_ENVIRONMENT = "/opt/project"
 SERVER_SCRIPTS = "/opt/workbench/bin"
 DIFFS = "WORKBENCH_DIFFS"
-ENV_LEAVES_OUT = ("WORKBENCH_PORT", DIFFS)
+ENV_LEAVES_OUT = ("WORKBENCH_PORT", "WORKBENCH_ENV", DIFFS)
 """Variables that do not count, or have a name of their own in a description."""
 IDENTITY_LEAVES_OUT = ("port", "labels", "image", "gpu_form", "gpu_ids")
 """Of a run, what may differ between two that are the same to the user, or is said by `gpus`."""
