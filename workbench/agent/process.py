@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LOCK, WHO, LOG = "agent.lock", "agent.json", "agent.log"
 LOG_SIZE = 1_000_000
 """Bytes beyond which the log is set aside."""
+MOMENT = 1.0
+"""Seconds after which a lock is not held by somebody who only looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def wait(state: State, *, there: bool, patience: float = 10.0) -> Who | None:
 def being(state: State, *, attached: bool) -> Iterator[bool]:
     """Be the agent of the workbench; False where another process is."""
     lock = _lock(state)
-    if not _taken(lock):
+    # Who only looks holds it for a moment too.
+    if not _taken(lock, patience=MOMENT):
         yield False
         return
     try:
@@ -117,11 +120,11 @@ def _lock(state: State) -> "FileLock":
     return FileLock(state.folder / LOCK, mode=0o600, thread_local=False)
 
 
-def _taken(lock: "FileLock") -> bool:
+def _taken(lock: "FileLock", patience: float = 0) -> bool:
     from filelock import Timeout
 
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         return False
     return True
