@@ -58,8 +58,8 @@ def alive(state: State) -> Who | None:
         lock.release()
         return None
     found = state.read(WHO)
-    # Not written yet by one that has just begun.
-    return Who(**found) if found else Who(0, time.time(), attached=False)
+    # Without it, somebody else looks, or one is just beginning; two that begin settle it by the lock.
+    return Who(**found) if found else None
 
 
 def wait(state: State, *, there: bool, patience: float = 10.0) -> Who | None:

@@ -125,8 +125,11 @@ class Agent:
         self._outlook = None
         self._tell(link, wire.event("status", status=self._status(engine, running)))
         while not self._over.is_set():
-            self._settle()
-            self._tell(link, wire.event("action", **self._actions.document()))
+            news = wire.event("action", **self._actions.document())
+            if self._settle() and not self._is_still(running, engine):
+                # Not every link ends with what it led to; the next one tells what came of it.
+                return
+            self._tell(link, news)
             for line in link.lines(BUSY if self._acting else IDLE):
                 asked = self._guard.take(line)
                 if isinstance(asked, Request):
@@ -140,11 +143,18 @@ class Agent:
             self._told[news["event"]] = news
             link.send(news)
 
-    def _settle(self) -> None:
-        """Take note that an action has ended."""
-        if self._acting and self._actions.now is None:
-            self._acting = False
-            self._guard.ended()
+    def _is_still(self, running: Running, engine: Engine) -> bool:
+        """Whether what runs is what ran, and not the same one started again."""
+        now = self._running(engine)
+        return now is not None and (now.id, now.started) == (running.id, running.started)
+
+    def _settle(self) -> bool:
+        """Take note that an action has ended; whether one has."""
+        if not self._acting or self._actions.now is not None:
+            return False
+        self._acting = False
+        self._guard.ended()
+        return True
 
     def _answer(self, asked: Request, engine: Engine, running: Running, link: Link) -> Message:
         """Carry out a request; nothing that goes wrong in it ends the agent."""
