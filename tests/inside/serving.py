@@ -82,11 +82,13 @@ def begin(folder: Path, port: int, root: Path, env: Path | None = None, **more: 
         "HOME": str(folder / "home"),
         **more,
     }
+    # The folders of the tests themselves are not this server's.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     log = folder / "log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "workbench.inside.server"],
-            env={**os.environ, **told},
+            env={**inherited, **told},
             cwd=Path(__file__).parents[2],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,9 @@ class Person:
             # Seen only when the test has failed.
             print(container.name, container.state, self.run("workbench", "logs", container.project, "--tail", "40"))
         for process in self.processes():
-            process.kill()
+            # One that ends by itself at this moment is no failure.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.engine.remove(self.containers())
 
     def _is_own(self, process: psutil.Process) -> bool:

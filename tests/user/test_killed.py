@@ -50,7 +50,7 @@ def test_next_command_puts_things_right(engine: str, somebody: MakePerson) -> No
     assert struck >= 3, "the launcher was hardly ever still at work: choose earlier moments"
 
 
-RESTARTING = (0.4, 0.7, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0)
+RESTARTING = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 3.0)
 """Seconds after `run-notebook --restart`: while it stops the old one, and makes and starts the new one."""
 
 
