@@ -51,6 +51,7 @@ class Agent:
         self._told: Message = {}
         self._outlook: Outlook | None = None
         self._looked = 0.0
+        self._reached = time.monotonic()
 
     def run(self) -> None:
         """Be the agent, unless another process is."""
@@ -72,16 +73,16 @@ class Agent:
 
     def _serve(self) -> None:
         """One connection after the other."""
-        pause, reached = SOON, time.monotonic()
+        pause = SOON
         while not self._over.is_set():
             begun = time.monotonic()
             try:
                 if not self._visit():
                     return
-                reached = time.monotonic()
+                self._reached = time.monotonic()
             except WorkbenchError as error:
                 self._note(f"{error.message} {error.hint}")
-                if time.monotonic() - reached > PATIENCE:
+                if time.monotonic() - self._reached > PATIENCE:
                     return
             self._settle()
             steady = time.monotonic() - begun > STEADY
@@ -101,6 +102,8 @@ class Agent:
                 self._note(f"{running.container}: {end or 'flooded'}")
             finally:
                 link.close()
+                # However it ended: an engine that fails once after a long connection has not been away for long.
+                self._reached = time.monotonic()
             return True
 
     def _running(self, engine: Engine) -> Running | None:
