@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
-from provision import checks, docker, gpu, network, packages, podman, python, registry, user
+from provision import checks, dock, docker, gpu, network, packages, podman, python, registry, user
 from provision.ground import SOCKETS, Ground, ground, is_root, say
 from provision.packages import there
 from provision.programs import Ended, StepFailed
@@ -66,7 +66,7 @@ def _start_services(here: Ground, services: ExitStack) -> None:
         here.leave_out("CHROMIUM", "chromium is not installed")
     services.enter_context(gpu.nvidia(here))
     if not is_root():
-        for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "USER"):
+        for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "LOCKED_REGISTRY", "DOCK", "USER"):
             here.leave_out(name, "setting it up needs root")
         return
     shutil.rmtree(SOCKETS, ignore_errors=True)
@@ -75,7 +75,10 @@ def _start_services(here: Ground, services: ExitStack) -> None:
     _start(here, services, "NETWORK", "ip", lambda: network.namespace(here))
     _start(here, services, "DOCKER_HOST", "dockerd", lambda: docker.engine(here, user.group()))
     _start(here, services, "PODMAN_HOST", "podman", lambda: podman.engine(here, user.group()))
-    _start(here, services, "REGISTRY", "docker-registry", lambda: registry.registry(here))
+    lock = registry.LOCKED_PORT, registry.LOGIN
+    _start(here, services, "REGISTRY", "docker-registry", lambda: registry.registry(here, "REGISTRY", registry.PORT))
+    _start(here, services, "LOCKED_REGISTRY", "htpasswd", lambda: registry.registry(here, "LOCKED_REGISTRY", *lock))
+    _start(here, services, "DOCK", "sshd", lambda: dock.dock(here, user.group()))
 
 
 def _start(

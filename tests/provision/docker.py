@@ -39,16 +39,23 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
     command += ["--pidfile", SOCKETS / "docker.pid", "--storage-driver", "overlay2", "--host", HOST]
     with background(command, ground.work / "dockerd.log", lambda: answers(SOCKET), env=clean(PATH=gpu.path(ground))):
         _client(ground)
-        _tidy()
-        archive = base_image.archive(ground)
-        if not _ask("images", "--quiet", BASE_IMAGE):
-            base_image.load(archive, [_docker(), "--host", HOST, "import", "-", BASE_IMAGE], {})
-        ground.offer("DOCKER_HOST", HOST)
-        ground.offer("BASE_IMAGE", BASE_IMAGE)
-        try:
+        with stocked(ground, HOST):
+            ground.offer("DOCKER_HOST", HOST)
+            ground.offer("BASE_IMAGE", BASE_IMAGE)
             yield
-        finally:
-            _tidy()
+
+
+@contextmanager
+def stocked(ground: Ground, host: str) -> Iterator[None]:
+    """Have an engine hold the base image; what else was left there goes, now and at the end."""
+    _tidy(host)
+    archive = base_image.archive(ground)
+    if not _ask(host, "images", "--quiet", BASE_IMAGE):
+        base_image.load(archive, [_docker(), "--host", host, "import", "-", BASE_IMAGE], {})
+    try:
+        yield
+    finally:
+        _tidy(host)
 
 
 def answers(path: Path) -> bool:
@@ -80,20 +87,20 @@ def _docker() -> str:
     raise StepFailed("there is no docker client")
 
 
-def _ask(*words: str) -> list[str]:
-    return ask([_docker(), "--host", HOST, *words], env=clean()).split()
+def _ask(host: str, *words: str) -> list[str]:
+    return ask([_docker(), "--host", host, *words], env=clean()).split()
 
 
-def _tidy() -> None:
+def _tidy(host: str) -> None:
     """Remove all but the base image and the build cache: each run starts alike, and builds are quick again."""
-    if containers := _ask("ps", "--all", "--quiet"):
-        _ask("rm", "--force", "--volumes", *containers)
-    _ask("network", "prune", "--force")
-    if volumes := _ask("volume", "ls", "--quiet"):
-        _ask("volume", "rm", "--force", *volumes)
+    if containers := _ask(host, "ps", "--all", "--quiet"):
+        _ask(host, "rm", "--force", "--volumes", *containers)
+    _ask(host, "network", "prune", "--force")
+    if volumes := _ask(host, "volume", "ls", "--quiet"):
+        _ask(host, "volume", "rm", "--force", *volumes)
     # `image prune` keeps what a container uses; it knows no other exception.
-    keepers = _ask("create", BASE_IMAGE, "true") if _ask("images", "--quiet", BASE_IMAGE) else []
-    _ask("image", "prune", "--all", "--force")
+    keepers = _ask(host, "create", BASE_IMAGE, "true") if _ask(host, "images", "--quiet", BASE_IMAGE) else []
+    _ask(host, "image", "prune", "--all", "--force")
     if keepers:
-        _ask("rm", *keepers)
-    _ask("builder", "prune", "--force", "--keep-storage", "6GB")
+        _ask(host, "rm", *keepers)
+    _ask(host, "builder", "prune", "--force", "--keep-storage", "6GB")

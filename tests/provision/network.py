@@ -4,7 +4,7 @@ Two dockerd in one namespace remove each other's packet filter rules when they s
 ours disturbs nobody's, and all that it leaves (rules, bridges, networks) goes away with the namespace.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,11 @@ def namespace(ground: Ground) -> Iterator[None]:
         _remove()
         FORWARDING.write_text(forwarding)
         ground.enter = ()
+
+
+def listens(enter: Sequence[str], address: str, port: int) -> bool:
+    """Whether a program listens there, seen from the network that `enter` leads to."""
+    return try_to([*enter, "bash", "-c", 'exec 3<>"/dev/tcp/$0/$1"', address, str(port)])
 
 
 def _make() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provision import base_image
+from provision import base_image, registry
 from provision.docker import answers
 from provision.ground import BASE_IMAGE, SOCKETS, Ground
 from provision.outside import clean
@@ -27,6 +27,12 @@ events_logger = "file"
 network_config_dir = "{networks}"
 """
 """crun, Podman's own choice, refuses the mixed cgroup versions that some machines have; runc does not."""
+INSECURE = """\
+[[registry]]
+location = "127.0.0.1:{port}"
+insecure = true
+"""
+"""Docker takes registries on loopback without a word."""
 
 
 @contextmanager
@@ -36,7 +42,9 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
     (folder / "networks").mkdir(parents=True, exist_ok=True)
     configuration = folder / "containers.conf"
     configuration.write_text(CONFIGURATION.format(networks=folder / "networks"))
-    env = clean(CONTAINERS_CONF=str(configuration), TMPDIR=str(ground.work))
+    registries = folder / "registries.conf"
+    registries.write_text("".join(INSECURE.format(port=port) for port in (registry.PORT, registry.LOCKED_PORT)))
+    env = clean(CONTAINERS_CONF=str(configuration), CONTAINERS_REGISTRIES_CONF=str(registries), TMPDIR=str(ground.work))
     podman = _podman(folder)
     SOCKET.unlink(missing_ok=True)
     _tidy(podman, env)

@@ -14,6 +14,11 @@ THINGS = {
     "docker-cli": "WORKBENCH_TEST_DOCKER_CLI",
     "podman": "WORKBENCH_TEST_PODMAN_HOST",
     "registry": "WORKBENCH_TEST_REGISTRY",
+    "locked-registry": "WORKBENCH_TEST_LOCKED_REGISTRY",
+    "dock": "WORKBENCH_TEST_DOCK",
+    "dock-engine": "WORKBENCH_TEST_DOCK_HOST",
+    "dock-ssh": "WORKBENCH_TEST_DOCK_SSH",
+    "dock-registry": "WORKBENCH_TEST_DOCK_REGISTRY",
     "user": "WORKBENCH_TEST_USER",
     "chromium": "WORKBENCH_TEST_CHROMIUM",
     "base-image": "WORKBENCH_TEST_BASE_IMAGE",
@@ -26,6 +31,11 @@ THINGS = {
 `registry`: `host:port`. `user`: name of a normal user who may use the docker socket. `chromium`: path of the
 browser. `base-image`: an image that both engines have. `bin`: folder of the installed `run-notebook` and `workbench`.
 `nvidia`: folder of NVIDIA's programs for PATH, which are stand-ins on a machine without a GPU; the engines know them.
+`locked-registry`: `host:port` of a registry that asks for a name and a password (`support.dock.LOCKED_LOGIN`).
+`dock`: address of a second machine, see `support/dock.py`.
+`dock-engine`: a `DOCKER_HOST` value of that machine's engine, without ssh.
+`dock-ssh`: folder with a key that the dock's sshd lets in, its host key, and an `ssh` for PATH that reads `$HOME`.
+`dock-registry`: host name of the registry that only the dock's engine reaches; it asks for `support.dock.AWS_LOGIN`.
 """
 
 
