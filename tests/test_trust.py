@@ -4,7 +4,7 @@ import pytest
 
 from workbench.images.spec import BuildSpec, ImageSpec, Port, RunSpec
 from workbench.model import Device, Mount, Origin, Settings
-from workbench.plan.trust import asks, asks_of_image, digest
+from workbench.plan.trust import asks, asks_of_build, asks_of_run, digest
 
 FILE, CFG = Origin("file", "pyproject.toml:3"), Origin("dockerutils.cfg", "docker/dockerutils.cfg:2")
 FLAG, VARIABLE = Origin("flag", "--mount"), Origin("environment", "WORKBENCH_MOUNTS")
@@ -110,9 +110,36 @@ def test_the_digest_follows_what_is_asked_and_nothing_else() -> None:
     ],
 )
 def test_what_an_image_asks(spec: ImageSpec, sentences: list[str]) -> None:
-    assert list(asks_of_image(spec, "/srv/p")) == sentences
+    assert [*asks_of_build(spec), *asks_of_run(spec, "/srv/p")] == sentences
 
 
 def test_the_folders_of_another_machine_are_always_asked() -> None:
     spec = ImageSpec("dev", run=RunSpec(mounts=(Mount("/srv/p/data", "/x"),)))
-    assert asks_of_image(spec, None) == ("Read and write the folder or file /srv/p/data (as /x).",)
+    assert asks_of_run(spec, None) == ("Read and write the folder or file /srv/p/data (as /x).",)
+
+
+def test_what_was_typed_is_not_asked_again() -> None:
+    run = RunSpec(
+        mounts=(Mount("/srv", "/x"), Mount("/etc", "/y")),
+        ports=(Port(80, 8080, "192.0.2.1"),),
+        network="host",
+        restart="always",
+        privileged=True,
+    )
+    typed = ("mounts./x", "ports.192.0.2.1:8080:80/tcp", "network", "restart", "privileged")
+    spec = ImageSpec("dev", run=run, origins=dict.fromkeys(typed, FLAG))
+    assert asks_of_run(spec, "/srv/p") == ("Read and write the folder or file /etc (as /y).",)
+
+
+def test_a_build_and_a_run_ask_for_what_each_reaches() -> None:
+    build = BuildSpec(before=("make",), network="host")
+    spec = ImageSpec("dev", build=build, run=RunSpec(restart="always"), reads={"build-args.A": ("B",), "cmd": ("C",)})
+    assert asks_of_build(spec) == (
+        "Run on this machine, before each build: make",
+        "Build in this machine's network.",
+        "See the value of your environment variable B (in build-args.A).",
+    )
+    assert asks_of_run(spec, "/srv/p") == (
+        "Be started again by the engine by itself: always.",
+        "See the value of your environment variable C (in cmd).",
+    )

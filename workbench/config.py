@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from workbench import sources
+from workbench import sources, values
 from workbench.dependencies import conda_files
 from workbench.errors import ConfigError, ProjectError
 from workbench.model import Device, DevicePackages, Mount, Origin, Project, Settings
@@ -14,7 +14,6 @@ from workbench.schema import OPTIONS, json_schema
 from workbench.sources import Given
 from workbench.values import Place
 
-_SECRET = re.compile(r"token|secret|passw|passphrase|credential|auth|(^|_)key($|_)|apikey", re.IGNORECASE)
 _INSTALLS = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml", "setup.py")
 
 
@@ -172,7 +171,7 @@ def _text(name: str, value: object) -> str:
         return _size(value)
     if isinstance(value, Device) or not isinstance(value, str):
         return str(value)
-    if name.startswith("pass-env.") or (name.startswith("env.") and _SECRET.search(name)):
+    if name.startswith("pass-env.") or (name.startswith("env.") and values.names_secret(name)):
         return "********"
     return re.sub(r"(?<=://)[^/@\s]+@", "********@", value)
 

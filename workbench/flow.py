@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from workbench import approved, labels, ready, recreate
+from workbench import approved, consent, labels, ready, recreate
 from workbench.approved import Approved
 from workbench.engines.base import Engine, NoGpu, PortTaken
 from workbench.engines.ports import free_port
-from workbench.errors import EngineError, TrustError
+from workbench.errors import EngineError
 from workbench.model import (
     Build,
     Device,
@@ -166,7 +166,8 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     plan = make_plan(found, seed)
     if existing and existing.state == "running" and not _wants_restart(found, existing, plan, ui):
         return _reopen(found, plan, existing, seed)
-    _approve(found, ui)
+    asks = trust.asks(found.settings, str(found.project.root))
+    consent.agree(found.state, "workbench", asks, found.project.root, trusted=request.trust, ui=ui)
     for notice in plan.notices:
         ui.note(notice)
     provide(found, plan, ui)
@@ -247,25 +248,6 @@ def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed) -> L
     found.state.keep_seed(seed)
     ready.reach(found.engine, existing, seed.token)
     return Launched(found, plan, "opened", existing, _endpoint(found, existing, seed.token))
-
-
-def _approve(found: Survey, ui: Ui) -> None:
-    """Have the user agree to what the project's own configuration asks of this machine."""
-    asks = trust.asks(found.settings, str(found.project.root))
-    if not asks:
-        return
-    mark = trust.digest(asks)
-    if (found.state.read("trust.json") or {}).get("digest") != mark and not found.request.trust:
-        for ask in asks:
-            ui.note(f"  • {ask}")
-        answer = ui.ask(f"{found.project.root} asks for this on your machine. Allow it?")
-        if not answer:
-            raise TrustError(
-                "The project's configuration reaches outside the container, and nobody has approved it: "
-                + "; ".join(asks),
-                "Read it, then run again with --trust to approve exactly this.",
-            )
-    found.state.write("trust.json", {"digest": mark, "asks": list(asks)})
 
 
 def provide(found: Survey, plan: LaunchPlan, ui: Ui) -> None:

@@ -1,9 +1,12 @@
 """The one door to other processes. Argument lists only: nothing here or behind it is ever read by a shell."""
 
 import os
+import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,11 +178,88 @@ def detach(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path)
 
 
 def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-    """Run a program on this terminal (it has our standard streams) and return its exit code."""
+    """Run a program on this terminal (it has our standard streams) and return its exit code.
+
+    It decides what a signal means: Ctrl-C reaches it from the terminal, what ends this process is handed on.
+    """
     try:
-        return subprocess.call(list(argv), env=environment(env))
+        child = subprocess.Popen(list(argv), env=environment(env))
     except FileNotFoundError as error:
         raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+    with _signals_for(child):
+        code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _signals_for(child: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Leave signals to a child. In the main thread only: others get none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hand_on(number: int, _: object) -> None:
+        if number != signal.SIGINT:
+            child.send_signal(number)
+
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, hand_on) for each in known}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+class Feed:
+    """A program that is fed on its standard input, piece by piece."""
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        # Not pipes: nobody reads while it is fed.
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        try:
+            self._child = subprocess.Popen(
+                list(argv),
+                env=environment(env),
+                stdin=subprocess.PIPE,
+                stdout=self._out,
+                stderr=self._err,
+                # A Ctrl-C of the user reaches us; we then end the child.
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+
+    def write(self, data: bytes) -> bool:
+        """Write all of it; False when the program reads no more."""
+        try:
+            if self._child.stdin:
+                self._child.stdin.write(data)
+        except BrokenPipeError:
+            return False
+        return True
+
+    def finish(self) -> Done:
+        """End its input, wait for its end."""
+        with suppress(BrokenPipeError):
+            if self._child.stdin:
+                self._child.stdin.close()
+        code = self._child.wait()
+        words = []
+        for stream in (self._out, self._err):
+            stream.seek(0)
+            words.append(_text(stream.read()))
+        return Done(code, *words)
+
+    def close(self) -> None:
+        """End it if it still runs: what it was fed is then incomplete."""
+        if self._child.poll() is None:
+            end(self._child)
+        with suppress(BrokenPipeError):
+            if self._child.stdin:
+                self._child.stdin.close()
+        self._out.close()
+        self._err.close()
 
 
 def _text(raw: bytes) -> str:

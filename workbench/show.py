@@ -128,6 +128,11 @@ def _gpu_ready(running: Running) -> bool:
     return bool(running.gpus) and running.device == "cpu"
 
 
+def rate(number: float, seconds: float) -> str:
+    """Bytes in a time as a person reads them: `3.1 MB/s`."""
+    return f"{size(number / max(seconds, 1e-3))}/s"
+
+
 def running_json(running: Running, endpoint: Endpoint | None) -> dict[str, object]:
     """A workbench for a program: what `run-notebook -d --json` and `ps --json` print."""
     return {

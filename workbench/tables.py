@@ -35,6 +35,8 @@ RunTable = TypedDict(
         "add-hosts": list[str],
         "ipc": str,
         "ulimits": list[str],
+        "restart": str,
+        "log-opts": ENV,
     },
     total=False,
 )
@@ -52,6 +54,7 @@ BuildTable = TypedDict(
         "pull": bool,
         "pull-from-on-force": bool,
         "cache": bool,
+        "build-network": str,
         "image-repo": str,
         "publication-tag": str,
         "pre-build-script": str | list[str],

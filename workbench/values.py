@@ -17,6 +17,9 @@ from workbench.model import Device, DevicePackages, Mount
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"token|secret|passw|passphrase|credential|auth|(^|_)key($|_)|apikey", re.IGNORECASE)
+# It will be a word of a command line: one that begins with `-` would be an option there.
+reference_pattern = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
 _OURS = ("/opt/workbench", "/opt/project", "/run/workbench", "/proc", "/sys", "/dev")
 
 
@@ -29,6 +32,16 @@ class Place:
     environ: Mapping[str, str]
 
 
+def names_secret(name: str) -> bool:
+    """Whether a variable of this name usually holds something that nobody else may see."""
+    return bool(_SECRET.search(name))
+
+
+def has_login(value: str) -> bool:
+    """Whether an address with a password is in a value."""
+    return bool(re.search(r"://[^/@\s]+:[^/@\s]+@", value))
+
+
 def text(value: object, place: Place) -> str:
     """Text that is not empty and has no control characters."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
@@ -39,8 +52,7 @@ def text(value: object, place: Place) -> str:
 def reference(value: object, place: Place) -> str:
     """An image reference, such as `quay.io/team/image:1.0` or `name@sha256:…`."""
     found = text(value, place)
-    # It will be a word of a command line: one that begins with `-` would be an option there.
-    if not re.fullmatch(r"[A-Za-z0-9][\w./:@-]*", found, re.ASCII):
+    if not reference_pattern.fullmatch(found):
         raise ValueError(f"{found!r} is not an image reference, such as python:3.13-slim or quay.io/team/image:1.0")
     return found
 

@@ -168,7 +168,7 @@ def test_what_is_said_instead_for_remote_engines(lines: str, instead: list[tuple
         ("[a]\nargs = -x", "2: the docker option '-x' is not understood."),
         ("[a]\nargs = -", "2: the docker option '-' is not understood."),
         ("[a]\nargs = --privileged=maybe", "2: the docker option '--privileged=maybe' is not"),
-        ("[a]\nbuild_args = --network host", "2: the docker option '--network' is not understood."),
+        ("[a]\nbuild_args = --security-opt x", "2: the docker option '--security-opt' is not understood."),
         ("[a]\nenvironment = -e", "2: -e has no value."),
         ("[a]\nenvironment = -e 'A", "2: a quote is not closed"),
         ("[a]\ncmd = sh -c 'A", "2: a quote is not closed"),

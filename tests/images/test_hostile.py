@@ -15,8 +15,8 @@ from workbench.errors import WorkbenchError
 from workbench.images import catalogue, migrate
 from workbench.images.spec import ImageSpec, Said
 from workbench.model import Origin, Project
-from workbench.plan.commands import dockerfile_command
-from workbench.plan.images import plan_builds
+from workbench.plan.image_commands import build_command
+from workbench.plan.images import Folder, plan_builds
 
 SEEDS = range(200)
 CFG_LINES = [
@@ -217,9 +217,11 @@ def test_variables_of_the_environment_are_data(tmp_path: Path) -> None:
 def test_names_of_folders_are_data() -> None:
     for name in hostile():
         project = Project(Path("/srv") / name, "p")
-        [build] = plan_builds(project, [ImageSpec(name, folder=name)], {name: b"FROM scratch"}, name, force=False)
+        [build] = plan_builds(
+            project, [ImageSpec(name, folder=name)], {name: Folder(b"FROM scratch")}, name, force=False
+        )
         assert re.fullmatch(r"p-[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*:\w[\w.-]*", build.tag, re.ASCII), build.tag
-        assert dockerfile_command(build, "docker") == (
+        assert build_command(build, "docker") == (
             *("docker", "build", "--tag", build.tag, f"--file=/srv/{name}/docker/{name}/Dockerfile"),
             *("--label", f"io.workbench.project=/srv/{name}/docker/{name}", f"/srv/{name}"),
         )

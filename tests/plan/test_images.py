@@ -12,11 +12,11 @@ from support.require import require
 
 from workbench.images.spec import BuildSpec, DockerfileBuild, ImageSpec
 from workbench.model import Project
-from workbench.plan.commands import dockerfile_command
-from workbench.plan.images import in_order, plan_builds, reference
+from workbench.plan.image_commands import build_command
+from workbench.plan.images import Folder, in_order, needs, plan_builds, reference
 
 PROJECT = Project(Path("/srv/my project"), "my-project")
-PLAIN = {"dev": b"FROM scratch\n", "base": b"FROM scratch\n"}
+PLAIN = {"dev": Folder(b"FROM scratch\n"), "base": Folder(b"FROM scratch\n")}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_build_and_its_command() -> None:
         pull=True,
         cache=False,
     )
-    assert dockerfile_command(build, "docker") == (
+    assert build_command(build, "docker") == (
         "docker",
         "build",
         "--tag",
@@ -82,10 +82,10 @@ def test_a_build_and_its_command() -> None:
         "A=b c",
         "--build-arg",
         "KEY",
-        "--label",
-        "io.workbench.project=/srv/my project/docker/dev",
         "--pull",
         "--no-cache",
+        "--label",
+        "io.workbench.project=/srv/my project/docker/dev",
         "/srv/my project",
     )
     assert "s3" not in repr(build)
@@ -127,7 +127,7 @@ def test_a_builder_stage_is_tagged(
     dockerfile: bytes, target: str | None, expected: list[tuple[str, str | None]]
 ) -> None:
     spec = ImageSpec("dev", folder="dev", build=BuildSpec(target=target))
-    builds = plan_builds(PROJECT, [spec], {"dev": dockerfile}, "ada", force=False)
+    builds = plan_builds(PROJECT, [spec], {"dev": Folder(dockerfile)}, "ada", force=False)
     assert [(build.tag, build.target) for build in builds] == expected
 
 
@@ -158,12 +158,12 @@ def test_the_command_does_it_and_the_engine_obeys_dockerignore(at: Engine, tmp_p
     name = f"workbench-test-{uuid.uuid4().hex[:8]}"
     spec = ImageSpec(folder, folder=folder, build=BuildSpec({"A": value}, {"KEY": value}))
     dockerfile = (root / "docker" / folder / "Dockerfile").read_bytes()
-    builds = plan_builds(Project(root, name), [spec], {folder: dockerfile}, "ada", force=False)
+    builds = plan_builds(Project(root, name), [spec], {folder: Folder(dockerfile)}, "ada", force=False)
     tags = [build.tag for build in builds]
     assert tags == [f"{name}-x-id-builder:ada", f"{name}-x-id:ada"]
     try:
         for build in builds:
-            _, *words = dockerfile_command(build, at.name)
+            _, *words = build_command(build, at.name)
             # The builder that Docker has itself: a client that has another one of its own would not tell the engine.
             env = {**os.environ, **at.env, "DOCKER_BUILDKIT": "1", "BUILDX_BUILDER": "default", **build.private}
             program = ["podman", "--remote", "--url", at.host] if at.name == "podman" else [_client(), "-H", at.host]

@@ -14,38 +14,47 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def ui(verbosity: int, *, interactive: bool = True) -> "Terminal":
-    """The fitting one for this standard error; `verbosity` below 0 says errors only, above 0 the tools' own words."""
-    if verbosity < 0:
-        return Quiet(verbosity)
-    if interactive and sys.stderr.isatty():
-        return Rich(verbosity)
-    return Terminal(verbosity)
+PATIENCE = 10.0
+"""Seconds after which plain lines say again how far a step is."""
+
+
+def ui(verbosity: int, *, interactive: bool = True, commands: bool = False) -> "Terminal":
+    """The fitting one for this standard error; `verbosity` below 0 says errors only, above 0 the tools' own words.
+
+    `commands`: show those that are carried out in any case but the first.
+    """
+    kind = Quiet if verbosity < 0 else Rich if interactive and sys.stderr.isatty() else Terminal
+    return kind(verbosity, commands=commands or verbosity > 0)
 
 
 class Terminal:
     """Plain lines."""
 
-    def __init__(self, verbosity: int) -> None:
+    def __init__(self, verbosity: int, *, commands: bool = False) -> None:
         self.verbosity = verbosity
+        self.commands = commands
 
     def note(self, text: str) -> None:
         """One line on standard error."""
         click.echo(text, err=True)
 
     def command(self, argv: tuple[str, ...]) -> None:
-        """With `-v`, as a shell would read it."""
-        if self.verbosity > 0:
+        """Where commands are shown, as a shell would read it."""
+        if self.commands:
             from workbench.cli.planned import line
 
             self.note(f"$ {line(argv)}")
 
     def work(self, events: Iterator[Event]) -> None:
         """A line for each step begun and ended; the tools' own words with `-v`."""
+        said = time.monotonic()
         for news in events:
             line = f"    {news.text}" if news.kind == "output" and self.verbosity > 0 else show.event(news)
+            if news.kind == "progress" and time.monotonic() - said > PATIENCE:
+                line = f"  {show.step(news.text) or news.text}: {show.size(news.done)} of {show.size(news.total)}"
             if line is not None:
                 self.note(line)
+                said = time.monotonic()
 
     def ask(self, question: str) -> bool | None:
         """Nobody to ask unless both ends are a terminal."""
@@ -117,7 +126,9 @@ class _Board:
 
     def _move(self, news: Event) -> None:
         if (task := self.tasks.get(news.step)) is not None:
-            amount = f"{show.size(news.done)} / {show.size(news.total)}" if news.total > 1000 else ""
+            seconds = time.monotonic() - self.begun[news.step]
+            rate = f", {show.rate(news.done, seconds)}" if seconds > 1 else ""
+            amount = f"{show.size(news.done)} / {show.size(news.total)}{rate}" if news.total > 1000 else ""
             self.progress.update(task, completed=news.done, total=news.total or None, amount=amount)
 
     def _output(self, news: Event) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from workbench.errors import NoEngineError
 
 if TYPE_CHECKING:
-    from workbench.engines.base import Engine
+    from workbench.engines.base import Engine, ImageStore
     from workbench.engines.dialect import Dialect
     from workbench.engines.docker import DockerEngine
 
@@ -56,6 +56,21 @@ def answering(environ: Mapping[str, str] | None = None) -> tuple[list["Engine"],
             if _was_chosen(dialect, env):
                 missing.append(f"{error.message} {error.hint}")
     return [*found, LocalEngine()], tuple(missing)
+
+
+def with_images(kind: Kind = "auto", environ: Mapping[str, str] | None = None) -> tuple["Engine", "ImageStore"]:
+    """An engine that has images: the one of this kind, or the first of Docker and Podman that answers.
+
+    Raises `NoEngineError` where there is none.
+    """
+    from workbench.engines.docker import DockerEngine
+
+    engine, notices = connect("auto" if kind == "local" else kind, environ)
+    if not isinstance(engine, DockerEngine):
+        engine.close()
+        why = next(iter(notices), "")
+        raise NoEngineError("Images need Docker or Podman, and neither answers here.", why.partition("machine. ")[2])
+    return engine, engine.images
 
 
 def _first(dialects: tuple["Dialect", ...], env: Mapping[str, str]) -> Found:

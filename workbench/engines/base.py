@@ -1,9 +1,10 @@
 """The seam to what runs a workbench. `engines.fake` ships beside the real ones; one contract suite runs on them all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from workbench.errors import EngineError
+from workbench.images.spec import DockerfileBuild, Image, Login
 from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
 
 
@@ -129,4 +130,53 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class ImageStore(Protocol):
+    """The images of a container engine. Errors are as for an `Engine`."""
+
+    name: EngineName
+
+    def build(self, build: DockerfileBuild) -> Iterator[Event]:
+        """Build from a Dockerfile of a project."""
+        ...
+
+    def image(self, reference: str) -> Image | None:
+        """An image by name or id; None when it is not here."""
+        ...
+
+    def labelled(self, label: str) -> list[Image]:
+        """Every image with this label, those without a name too."""
+        ...
+
+    def tag(self, reference: str, name: str) -> None:
+        """Give an image a further name, taking it from whatever has it."""
+        ...
+
+    def remove(self, reference: str) -> None:
+        """Take a name away, and the image with its last one. `InUse` where a container needs it."""
+        ...
+
+    def push(self, reference: str, login: Login | None = None) -> Generator[Event, None, str]:
+        """Send an image to the registry that its name says, and return its digest there.
+
+        Without a login, the user's own configuration and credential helpers are asked.
+        """
+        ...
+
+    def pull(self, reference: str, login: Login | None = None) -> Iterator[Event]:
+        """Have the image that a registry has under this name now."""
+        ...
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """The image as the tar archive that `docker load` reads."""
+        ...
+
+    def program(self, argv: Sequence[str]) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """The engine's own program for a command such as `docker run …`, and what its environment needs."""
+        ...
+
+    def ports(self, container: str) -> Mapping[str, str] | None:
+        """Where the ports of a running container are published: `80/tcp` -> `127.0.0.1:49153`; None when it ended."""
         ...

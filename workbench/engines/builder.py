@@ -5,7 +5,7 @@ import re
 import shutil
 import stat
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from workbench.engines.dialect import Dialect
 from workbench.engines.failures import FULL, NETWORK, unmet
 from workbench.engines.sockets import Address
 from workbench.errors import EngineError
-from workbench.model import Event, ImageBuild
-from workbench.plan import commands
+from workbench.images.spec import DockerfileBuild
+from workbench.model import Event, ImageBuild, Secret
+from workbench.plan import commands, image_commands
 
 ATTEMPTS = 3
 """Builds by Podman, if it keeps failing by itself."""
@@ -38,13 +39,32 @@ class Mishap(EngineError):
 def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
     """Write the context and build. Closing the iterator ends the build."""
     write_context(build)
-    program = find_program(dialect)
     wanted = commands.build_command(build, dialect.name)
+    return _run(wanted, build.tag, build.secrets, {}, dialect, address)
+
+
+def build_dockerfile(build: DockerfileBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
+    """Build from a folder of the user's, which the program itself filters and sends."""
+    wanted = image_commands.build_command(build, dialect.name)
+    return _run(wanted, build.tag, build.secrets, build.private, dialect, address)
+
+
+def _run(
+    wanted: tuple[str, ...],
+    tag: str,
+    secrets: Sequence[Secret],
+    private: Mapping[str, str],
+    dialect: Dialect,
+    address: Address,
+) -> Iterator[Event]:
+    """Have the engine's program build; it finds the values of `private` in its environment."""
+    program = find_program(dialect)
     if dialect.name == "podman":
-        _check_secrets(build)
-        yield from _by_podman((program, *dialect.remote, address.url, *wanted[1:]), build, dialect)
+        _check_secrets(secrets)
+        yield from _by_podman((program, *dialect.remote, address.url, *wanted[1:]), tag, private, dialect)
         return
     env = {
+        **private,
         **commands.BUILD_ENVIRONMENT,
         **address.environment,
         # The engine's own builder, which knows the engine's images, and images as every engine takes them.
@@ -52,15 +72,15 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
     }
     output = _Output(process.lines((program, *wanted[1:]), env=env))
-    yield from _watch(output, progress.buildkit(output), build, dialect)
+    yield from _watch(output, progress.buildkit(output), tag, dialect)
 
 
-def _by_podman(argv: tuple[str, ...], build: ImageBuild, dialect: Dialect) -> Iterator[Event]:
+def _by_podman(argv: tuple[str, ...], tag: str, env: Mapping[str, str], dialect: Dialect) -> Iterator[Event]:
     """Build; again when Podman failed by itself."""
     for left in reversed(range(ATTEMPTS)):
-        output = _Output(process.lines(argv))
+        output = _Output(process.lines(argv, env=env))
         try:
-            yield from _watch(output, progress.podman(output), build, dialect)
+            yield from _watch(output, progress.podman(output), tag, dialect)
             return
         except Mishap:
             if not left:
@@ -68,9 +88,9 @@ def _by_podman(argv: tuple[str, ...], build: ImageBuild, dialect: Dialect) -> It
             yield Event("note", "Podman lost its hold on a step of the build: building again.")
 
 
-def _check_secrets(build: ImageBuild) -> None:
+def _check_secrets(secrets: Iterable[Secret]) -> None:
     """Podman splits `--secret` at commas and knows no quotes."""
-    for secret in build.secrets:
+    for secret in secrets:
         if "," in secret.source:
             raise EngineError(
                 f"Podman cannot read {secret.source} in a build: there is a comma in its path.",
@@ -94,7 +114,7 @@ class _Output:
         self._lines.close()
 
 
-def _watch(output: _Output, events: Iterator[Event], build: ImageBuild, dialect: Dialect) -> Iterator[Event]:
+def _watch(output: _Output, events: Iterator[Event], tag: str, dialect: Dialect) -> Iterator[Event]:
     """Pass the events on; raise with the failed step and its last lines when the program failed."""
     steps: dict[str, deque[str]] = {}
     last: deque[str] = deque(maxlen=KEPT)
@@ -109,10 +129,10 @@ def _watch(output: _Output, events: Iterator[Event], build: ImageBuild, dialect:
             yield event
     if output.code != 0:
         words = (*steps.get(failed.step, ()), *last) if failed else tuple(last)
-        raise _failure(build, dialect, failed.text if failed else "", tuple(dict.fromkeys(words)))
+        raise _failure(tag, dialect, failed.text if failed else "", tuple(dict.fromkeys(words)))
 
 
-def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, ...]) -> EngineError:
+def _failure(tag: str, dialect: Dialect, step: str, words: tuple[str, ...]) -> EngineError:
     text = "\n".join(words)
     if FULL.search(text):
         hint = f"The disk is full: `workbench prune`, `{dialect.name} system df`."
@@ -126,7 +146,7 @@ def _failure(build: ImageBuild, dialect: Dialect, step: str, words: tuple[str, .
         hint = "Correct what it names and run the same command again; `-v` shows the whole build."
     where = f" at {step}" if step else ""
     kind = Mishap if dialect.name == "podman" and MISHAP.search(text) else EngineError
-    return kind(f"The build of {build.tag} failed{where}.", hint, detail=words[:KEPT])
+    return kind(f"The build of {tag} failed{where}.", hint, detail=words[:KEPT])
 
 
 def find_program(dialect: Dialect) -> str:

@@ -21,6 +21,7 @@ from workbench.engines.base import Channel, NameTaken
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous, refusal
 from workbench.engines.sockets import Address
+from workbench.engines.store import DockerStore
 from workbench.errors import EngineError
 from workbench.labels import BUILD, NAME, PROJECT
 from workbench.model import (
@@ -72,6 +73,11 @@ class DockerEngine:
         self.dialect = self._client.dialect = PODMAN if self._client.podman else DOCKER
         self.name: EngineName = self.dialect.name
         self._samples: dict[str, tuple[float, float]] = {}
+
+    @cached_property
+    def images(self) -> DockerStore:
+        """Its images, over the same connection."""
+        return DockerStore(self._client, self.dialect, self.address)
 
     @cached_property
     def _info(self) -> Entry:

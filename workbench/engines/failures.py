@@ -164,3 +164,20 @@ def pull_refusal(text: str, image: str, title: str) -> EngineError:
     else:
         why, hint = "the registry or the engine refused", "`workbench doctor` looks at the engine."
     return EngineError(f"The image {image} cannot be pulled: {why}.", hint, detail=(text,))
+
+
+def push_refusal(text: str, image: str, title: str) -> EngineError:
+    """Why an image could not be pushed: the network, a login, or it is not here."""
+    text = " ".join(text.split())
+    registry = image.partition("/")[0]
+    if re.search(r"does not exist locally|no such image|image not known|tag does not exist", text, re.IGNORECASE):
+        why, hint = "it is not here", "Build it first: build-image IMAGE"
+    elif "server gave HTTP response to HTTPS client" in text:
+        why, hint = "its registry speaks HTTP only", f"Tell {title} that {registry} is an insecure registry."
+    elif NETWORK.search(text):
+        why, hint = "its registry cannot be reached", "Check the name of the registry, network and proxy of the engine."
+    elif LOGIN.search(text):
+        why, hint = "the registry wants a login that may push", f"Log in: {title.lower()} login {registry}"
+    else:
+        why, hint = "the registry or the engine refused", "Check the name; `workbench doctor` looks at the engine."
+    return EngineError(f"The image {image} cannot be pushed: {why}.", hint, detail=(text,))

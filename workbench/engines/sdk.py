@@ -14,7 +14,9 @@ from docker.api.client import APIClient
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.transport import UnixHTTPAdapter
+from docker.utils.build import PatternMatcher
 
+from docker import auth
 from workbench.engines.dialect import Dialect
 from workbench.engines.failures import Absent, refusal
 from workbench.engines.sockets import Address, start_hint
@@ -86,6 +88,16 @@ class Client(APIClient):
             except Absent:
                 continue
         return listing()
+
+    def login_of(self, reference: str, files: Iterable[Path]) -> dict[str, str] | None:
+        """The login for an image's registry, from the first of these files that has one; None for Docker's own."""
+        registry, _ = auth.resolve_repository_name(reference)
+        for file in (file for file in files if file.is_file()):
+            with self._mapped():
+                found = auth.load_config(str(file)).resolve_authconfig(registry)
+            if found:
+                return dict(found)
+        return None
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Every call of the SDK goes through here."""
@@ -196,3 +208,8 @@ def _permission(dialect: Dialect) -> str:
     if dialect.name == "podman":
         return "Use your own: systemctl --user enable --now podman.socket"
     return "Join its group and log in again: sudo usermod -aG docker $USER"
+
+
+def unignored(root: Path, patterns: Iterable[str]) -> Iterator[str]:
+    """What of a folder a build sees: paths relative to it, without those that lines of `.dockerignore` name."""
+    return PatternMatcher(list(patterns)).walk(str(root))

@@ -185,6 +185,13 @@ def _build_arg(value: str) -> Iterable[Said]:
     return [("build-args", {name: text if equals else f"${name}"})]
 
 
+def _log_option(value: str) -> Iterable[Said]:
+    name, equals, text = value.partition("=")
+    if not equals:
+        raise ValueError("an option of a log is NAME=VALUE")
+    return [("log-opts", {name: text})]
+
+
 RUN = Grammar(
     switches={
         "--privileged": [("privileged", True)],
@@ -214,6 +221,8 @@ RUN = Grammar(
         "--add-host": _one_of("add-hosts"),
         "--ipc": _is("ipc"),
         "--ulimit": _one_of("ulimits"),
+        "--restart": _is("restart"),
+        "--log-opt": _log_option,
     },
     short={"i": "--interactive", "t": "--tty", "d": "--detach"},
 )
@@ -225,7 +234,12 @@ BUILD = Grammar(
         "--no-cache": [("cache", False)],
         **dict.fromkeys(("-q", "--quiet", "--compress", "--rm", "--force-rm"), ()),
     },
-    options={"--build-arg": _build_arg, "--target": _is("target"), "--platform": _is("platform")},
+    options={
+        "--build-arg": _build_arg,
+        "--target": _is("target"),
+        "--platform": _is("platform"),
+        "--network": _is("build-network"),
+    },
     short={},
 )
 """`docker build`."""

@@ -50,6 +50,7 @@ ipc = matching(
     r"none|private|shareable|host|container:[A-Za-z0-9][\w.-]*", "none, private, shareable, host or container:NAME"
 )
 user = matching(r"\w[\w.-]*(?::\w[\w.-]*)?", "a user such as 1000:1000")
+restart = matching(r"no|always|unless-stopped|on-failure(?::\d+)?", "no, always, unless-stopped or on-failure[:N]")
 hostname = matching(r"[A-Za-z0-9][A-Za-z0-9.-]*", "a host name")
 
 
@@ -143,6 +144,14 @@ def ulimits(value: object, place: Place) -> dict[str, str]:
     if strange := [each for each in found if not re.fullmatch(r"[a-z]+=-?\d+(:-?\d+)?", each, re.ASCII)]:
         raise ValueError(f"{strange[0]!r} is not a limit such as memlock=-1")
     return {each.partition("=")[0]: each for each in found}
+
+
+def log_options(value: object, place: Place) -> dict[str, str]:
+    """Options of the log driver, such as `max-size = "10m"`."""
+    found = {str(name): _argument(str(each)) for name, each in dict(value).items()}  # type: ignore[call-overload]
+    if strange := [name for name in found if not re.fullmatch(r"[a-z][a-z0-9-]*", name, re.ASCII)]:
+        raise ValueError(f"{strange[0]!r} is not an option of a log, such as max-size")
+    return found
 
 
 def _argument(word: str) -> str:

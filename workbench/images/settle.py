@@ -51,6 +51,7 @@ KEYS: Mapping[str, Key] = {
     "pull": Key(BuildSpec, "pull", values.switch),
     "pull-from-on-force": Key(BuildSpec, "pull_on_force", values.switch),
     "cache": Key(BuildSpec, "cache", values.switch),
+    "build-network": Key(BuildSpec, "network", readers.network),
     "pre-build-script": Key(BuildSpec, "before", readers.words),
     "post-build-script": Key(BuildSpec, "after", readers.words),
     "env": Key(RunSpec, "env", readers.env, many=True, variables=True),
@@ -74,6 +75,8 @@ KEYS: Mapping[str, Key] = {
     "add-hosts": Key(RunSpec, "hosts", readers.hosts, many=True),
     "ipc": Key(RunSpec, "ipc", readers.ipc),
     "ulimits": Key(RunSpec, "ulimits", readers.ulimits, many=True, plain=True),
+    "restart": Key(RunSpec, "restart", readers.restart),
+    "log-opts": Key(RunSpec, "log_opts", readers.log_options, many=True),
 }
 UNTOUCHED = ("publication-tag", "pre-build-script", "post-build-script", "name", "tag", "image-repo")
 """Keys in which variables are not replaced now, or not at all."""
@@ -138,7 +141,8 @@ def _add(found: _Found, said: Said, scene: Scene) -> None:
 
 
 def _expand(said: Said, variables: Variables) -> Expanded:
-    if said.key in UNTOUCHED:
+    # What was typed has been through a shell already.
+    if said.key in UNTOUCHED or said.origin.kind == "flag":
         return Expanded(said.value)
     if said.key == "mounts":
         return _expand_mount(said.value, variables)
@@ -179,9 +183,13 @@ def _spec(key: str, found: _Found) -> ImageSpec:
 
 
 def _set_private_apart(part: dict[str, Any], key: str, found: _Found) -> None:
-    """Move what was made from the user's environment out of a collection that can be shown."""
+    """Move what was made from the user's environment, or is called a secret, out of what can be shown."""
     every = part.get(KEYS[key].field, {})
-    private = {name: value for name, value in every.items() if f"{key}.{name}" in found.reads}
+    private = {
+        name: value
+        for name, value in every.items()
+        if f"{key}.{name}" in found.reads or values.names_secret(name) or values.has_login(value)
+    }
     if private:
         part["private"] = private
         part[KEYS[key].field] = {name: value for name, value in every.items() if name not in private}

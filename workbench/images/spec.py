@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workbench.model import Device, Mount, Origin
+from workbench.model import Device, Mount, Origin, Secret
+from workbench.plan.device import Choice
 
 LOOPBACK = "127.0.0.1"
 CPU = Device("cpu")
+NO_GPU = Choice("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class BuildSpec:
     pull_on_force: bool = False
     """Whether one is looked for when a build is forced."""
     cache: bool = True
+    network: str | None = None
+    """The network of the build's own commands, `none` for no way to the outside; None for the engine's own."""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
@@ -88,6 +92,10 @@ class RunSpec:
     """Name -> address, for the container's `/etc/hosts`."""
     ipc: str | None = None
     ulimits: tuple[str, ...] = ()
+    restart: str | None = None
+    """`always`, `unless-stopped`, `on-failure[:N]`; None: never."""
+    log_opts: Mapping[str, str] = field(default_factory=dict)
+    """Options of the log driver, such as `max-size`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,48 @@ class DockerfileBuild:
     """Further arguments, which reach the build through the environment of the program that builds."""
     target: str | None = None
     platform: str | None = None
+    network: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[Secret, ...] = ()
     pull: bool = False
     cache: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRun:
+    """A container of an image to start, by the engine's own program."""
+
+    name: str
+    image: str
+    spec: RunSpec
+    labels: Mapping[str, str]
+    tty: bool = False
+    """Whether both ends of the command are a terminal."""
+    keep: bool = False
+    """Whether the container stays when it has ended."""
+    device: Choice = NO_GPU
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image as its engine has it. `size` in bytes, `made` in seconds since 1970, `layers` as digests of content."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    """`repository@sha256:…` in the registries that it was pulled from or pushed to."""
+    size: int = 0
+    made: float | None = None
+    layers: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    """Who runs in it; empty for root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account at a registry."""
+
+    user: str
+    password: str = field(repr=False)
+    registry: str

@@ -114,7 +114,7 @@ def _image(
         context=f"{folders.cache}/contexts/{name}",
         args=args,
         labels=_labels(project, name, kit, identity, inputs),
-        secrets=_secrets(facts, folders),
+        secrets=secrets(facts, folders.state),
         force=force,
         pull=not offline,
         before=before,
@@ -148,7 +148,7 @@ def _own_dockerfile(
         context=f"{folders.cache}/contexts/{name}-base",
         # A project of its own to the engine: neither image is an older version of the other.
         labels={**_labels(project, name, kit, identity, inputs), PROJECT: f"{project.root}/docker/notebook"},
-        secrets=_secrets(facts, folders),
+        secrets=secrets(facts, folders.state),
         force=force,
         pull=not offline,
     )
@@ -229,7 +229,8 @@ def _context(files: tuple[DependencyFile, ...]) -> dict[str, bytes]:
     return found
 
 
-def _secrets(facts: HostFacts, folders: Folders) -> tuple[Secret, ...]:
+def secrets(facts: HostFacts, state: str) -> tuple[Secret, ...]:
+    """What of this machine's network settings a build may read; the variables lie in the folder `state`."""
     files = tuple(Secret(id, path) for id, path in sorted(facts.network.files.items()))
-    env = (Secret("network.env", f"{folders.state}/network.env"),) if facts.network.env else ()
+    env = (Secret("network.env", f"{state}/network.env"),) if facts.network.env else ()
     return files + env

@@ -1,17 +1,12 @@
 """A plan as the commands that a person would type. Pure; the engine is told the same through its API."""
 
-import csv
-import io
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from workbench.images.spec import DockerfileBuild
 from workbench.labels import LABEL, NAME, OWNER, PORT, PROJECT
-from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, Mount, RunPlan
-from workbench.plan.device import RUNTIME
-
-Command = tuple[str, ...]
+from workbench.model import Bridge, Build, ContainerRun, EngineName, ImageBuild, ImageUse, LaunchPlan, RunPlan
+from workbench.plan.words import Command, gpus, mount_words, pairs, record, repeat
 
 DELIVER = LABEL + "deliver"
 """On a container: JSON, the command that takes the delivery, for a restart."""
@@ -53,31 +48,11 @@ def build_command(build: ImageBuild, program: str) -> Command:
         program,
         "build",
         *progress,
-        *_repeat("--tag", [build.tag]),
-        *_repeat("--build-arg", _pairs(build.args)),
-        *_repeat("--label", _pairs(build.labels)),
-        *_repeat("--secret", (_record([f"id={secret.id}", f"src={secret.source}"]) for secret in build.secrets)),
+        *repeat("--tag", [build.tag]),
+        *repeat("--build-arg", pairs(build.args)),
+        *repeat("--label", pairs(build.labels)),
+        *repeat("--secret", (record([f"id={secret.id}", f"src={secret.source}"]) for secret in build.secrets)),
         *(("--no-cache",) if build.force else ()),
-        build.context,
-    )
-
-
-def dockerfile_command(build: DockerfileBuild, program: str) -> Command:
-    """`docker build …` of the project's folder, which the program itself filters by `.dockerignore`.
-
-    Arguments that are the user's own have no value here: the program takes them from `build.private`, its environment.
-    """
-    return (
-        program,
-        "build",
-        *_repeat("--tag", [build.tag]),
-        f"--file={build.context}/{build.dockerfile}",
-        *((f"--target={build.target}",) if build.target else ()),
-        *((f"--platform={build.platform}",) if build.platform else ()),
-        *_repeat("--build-arg", [*_pairs(build.args), *build.private]),
-        *_repeat("--label", _pairs(build.labels)),
-        *(("--pull",) if build.pull else ()),
-        *(() if build.cache else ("--no-cache",)),
         build.context,
     )
 
@@ -91,8 +66,8 @@ def network_options(bridge: Bridge, engine: EngineName) -> dict[str, str]:
 
 def network_command(bridge: Bridge, engine: EngineName) -> Command:
     """`docker network create …`."""
-    options = _repeat("--opt", _pairs(network_options(bridge, engine)))
-    return (engine, "network", "create", *options, *_repeat("--label", _pairs(bridge.labels)), bridge.name)
+    options = repeat("--opt", pairs(network_options(bridge, engine)))
+    return (engine, "network", "create", *options, *repeat("--label", pairs(bridge.labels)), bridge.name)
 
 
 def deliver_command(run: ContainerRun, engine: EngineName, size: int | None = None) -> Command:
@@ -102,7 +77,7 @@ def deliver_command(run: ContainerRun, engine: EngineName, size: int | None = No
 
 def volume_commands(run: ContainerRun, engine: EngineName) -> tuple[Command, ...]:
     """`docker volume create …`, so that each volume says whose it is."""
-    marks = _repeat("--label", _pairs(volume_labels(run)))
+    marks = repeat("--label", pairs(volume_labels(run)))
     return tuple((engine, "volume", "create", *marks, name) for name in volumes(run))
 
 
@@ -121,11 +96,11 @@ def _container(run: ContainerRun, engine: EngineName) -> Command:
     return (
         *_identity(run),
         *_network(run),
-        *(field for mount in run.mounts for field in ("--mount", _mount(mount))),
-        *_repeat("--tmpfs", (f"{path}:{options}" for path, options in tmpfs(run, engine).items())),
+        *(field for mount in run.mounts for field in ("--mount", mount_words(mount))),
+        *repeat("--tmpfs", (f"{path}:{options}" for path, options in tmpfs(run, engine).items())),
         *_limits(run),
         *_rights(run),
-        *_gpus(run),
+        *gpus(run.gpu_form, run.gpu_ids),
         *_health(run),
         *_log(run, engine),
         *((f"--entrypoint={entrypoint}",) if entrypoint is not None else ()),
@@ -202,21 +177,16 @@ def _identity(run: ContainerRun) -> Command:
         *((f"--userns={run.userns}",) if run.userns else ()),
         "--workdir",
         run.workdir,
-        *_repeat("--env", _pairs(run.env)),
-        *_repeat("--label", _pairs(container_labels(run))),
+        *repeat("--env", pairs(run.env)),
+        *repeat("--label", pairs(container_labels(run))),
     )
 
 
 def _network(run: ContainerRun) -> Command:
-    hosts = _repeat("--add-host", (f"{name}:{address}" for name, address in run.extra_hosts.items()))
+    hosts = repeat("--add-host", (f"{name}:{address}" for name, address in run.extra_hosts.items()))
     if run.bridge is None:
         return ("--network", "host", *hosts)
     return ("--network", run.bridge.name, "--publish", f"127.0.0.1:{run.port}:{run.container_port}", *hosts)
-
-
-def _mount(mount: Mount) -> str:
-    fields = [f"type={mount.kind}", f"source={mount.source}", f"target={mount.target}"]
-    return _record([*fields, *(["readonly"] if mount.read_only else [])])
 
 
 def _limits(run: ContainerRun) -> Command:
@@ -229,20 +199,11 @@ def _limits(run: ContainerRun) -> Command:
 
 
 def _rights(run: ContainerRun) -> Command:
-    devices = _repeat("--device", run.devices)
-    added = _repeat("--cap-add", capabilities(run))
+    devices = repeat("--device", run.devices)
+    added = repeat("--cap-add", capabilities(run))
     if run.privileged:
         return ("--privileged", *added, *devices)
     return ("--cap-drop=ALL", *added, "--security-opt=no-new-privileges", *devices)
-
-
-def _gpus(run: ContainerRun) -> Command:
-    """GPUs in CDI form are among the devices already, and those of the runtime are named by a variable."""
-    if run.gpu_form == "runtime":
-        return (f"--runtime={RUNTIME}",)
-    if run.gpu_form == "request":
-        return ("--gpus", _record([f"device={','.join(run.gpu_ids)}"]) if run.gpu_ids else "all")
-    return ()
 
 
 def _health(run: ContainerRun) -> Command:
@@ -254,19 +215,4 @@ def _health(run: ContainerRun) -> Command:
 
 def _log(run: ContainerRun, engine: EngineName) -> Command:
     driver, options = log_options(run, engine)
-    return (f"--log-driver={driver}", *_repeat("--log-opt", _pairs(options)))
-
-
-def _repeat(option: str, values: Iterable[str]) -> Command:
-    return tuple(word for value in values for word in (option, value))
-
-
-def _pairs(values: Mapping[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in values.items()]
-
-
-def _record(fields: list[str]) -> str:
-    """One line of comma-separated values, as `--mount` and `--secret` read it: commas and quotes may be in a path."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
+    return (f"--log-driver={driver}", *repeat("--log-opt", pairs(options)))

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
 from workbench.images.spec import ImageSpec
@@ -22,37 +22,53 @@ def digest(asks: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(sorted(asks)).encode()).hexdigest()
 
 
-def asks_of_image(spec: ImageSpec, project_root: str | PurePath | None) -> tuple[str, ...]:
-    """The same for an image of the project: all that is configured for one comes from its files.
+def asks_of_build(spec: ImageSpec) -> tuple[str, ...]:
+    """The same for the build of an image of the project."""
+    scripts = (("before", spec.build.before), ("after", spec.build.after))
+    return (
+        *(f"Run on this machine, {when} each build: {_visible(shlex.join(words))}" for when, words in scripts if words),
+        *(["Build in this machine's network."] if spec.build.network == "host" else []),
+        *_reads(spec, build=True),
+    )
+
+
+def asks_of_run(spec: ImageSpec, project_root: str | PurePath | None) -> tuple[str, ...]:
+    """The same for a container of an image of the project.
 
     `project_root` None: another machine runs it, whose folders are none of this project's.
     """
     run = spec.run
+    network = {"host-network": spec.origins["network"]} if "network" in spec.origins else {}
     shared = Settings(
         privileged=run.privileged,
         host_network=run.network == "host",
         cap_add=run.cap_add,
         devices=run.devices,
         mounts=run.mounts,
+        origins={**spec.origins, **network},
     )
-    return (*_asks(shared, PurePath(project_root) if project_root else None), *_asks_of_image(spec))
+    root = PurePath(project_root) if project_root else None
+    return (*_asks(shared, root), *_asks_of_container(spec), *_reads(spec, build=False))
 
 
-def _asks_of_image(spec: ImageSpec) -> Iterator[str]:
-    """What images ask for and workbenches do not."""
-    for when, command in (("before", spec.build.before), ("after", spec.build.after)):
-        if command:
-            yield f"Run on this machine, {when} each build: {_visible(shlex.join(command))}"
+def _asks_of_container(spec: ImageSpec) -> Iterator[str]:
+    """What containers of images ask for and workbenches do not."""
     run = spec.run
-    if run.network and run.network not in ("host", "none", "bridge", "default"):
+    usual = ("host", "none", "bridge", "default")
+    if run.network and run.network not in usual and _from_files(spec.origins, "network"):
         yield f"Join the network {run.network}, and reach what is in it."
-    if run.ipc and run.ipc not in ("none", "private", "shareable"):
+    if run.ipc and run.ipc not in ("none", "private", "shareable") and _from_files(spec.origins, "ipc"):
         yield f"Share memory and semaphores with {'this machine' if run.ipc == 'host' else run.ipc}."
     for port in run.ports:
-        if port.address not in ("127.0.0.1", "::1"):
+        if port.address not in ("127.0.0.1", "::1") and _from_files(spec.origins, f"ports.{port}"):
             yield f"Open a port of this machine to others: {port}."
+    if run.restart not in (None, "no") and _from_files(spec.origins, "restart"):
+        yield f"Be started again by the engine by itself: {run.restart}."
+
+
+def _reads(spec: ImageSpec, *, build: bool) -> Iterator[str]:
     for item, names in sorted(spec.reads.items()):
-        if not item.startswith("mounts."):
+        if not item.startswith("mounts.") and item.startswith("build-args.") == build:
             yield f"See the value of your environment variable {', '.join(names)} (in {item})."
 
 
@@ -92,8 +108,12 @@ def _passed(settings: Settings, name: str) -> str:
 
 
 def _from_project(settings: Settings, name: str) -> bool:
+    return _from_files(settings.origins, name)
+
+
+def _from_files(origins: Mapping[str, Origin], name: str) -> bool:
     """Whether a setting or an item came from a file; one without a known origin is treated as such."""
-    return settings.origins.get(name, Origin("file")).kind in ("file", "dockerutils.cfg")
+    return origins.get(name, Origin("file")).kind in ("file", "dockerutils.cfg")
 
 
 def _outside(mount: Mount, root: PurePath | None) -> bool:
