@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.engines.leftovers import Holdings, leftovers, sizes
-from workbench.labels import BUILD, NAME, PLAN, PROJECT
+from workbench.labels import BUILD, INPUTS, NAME, PLAN, PROJECT
 
 NOTHING = Holdings([], [], [], [])
 
@@ -92,3 +92,17 @@ def test_an_images_size_is_what_removing_it_gives_back():
         "Volumes": [{"Name": "v", "UsageData": {"Size": 9}}, {"Name": "w", "UsageData": {"Size": -1}}, {"Name": "x"}],
     }
     assert sizes(usage) == {"aa": 30, "bb": 50, "c": 3, "d": 0, "v": 9}
+
+
+def test_of_a_projects_own_images_only_those_that_lost_their_name(tmp_path):
+    def built(id, tags=()):
+        labels = {INPUTS: "{}", PROJECT: f"{tmp_path}/docker/dev"}
+        return {"Id": f"sha256:{id}", "Labels": labels, "Created": 1, "RepoTags": list(tags)}
+
+    theirs = {"Id": "sha256:04", "Labels": {PROJECT: str(tmp_path)}, "Created": 1, "RepoTags": []}
+    held = replace(
+        NOTHING,
+        images=[built("01"), built("02", ["p-dev:me"]), built("03", ["<none>:<none>"]), theirs],
+        containers=[container("a", "running", "sha256:03")],
+    )
+    assert names(held) == [("image", "01", "replaced by a newer one")]

@@ -13,7 +13,7 @@ from support.require import require
 from workbench.images.spec import BuildSpec, DockerfileBuild, ImageSpec
 from workbench.model import Project
 from workbench.plan.image_commands import build_command
-from workbench.plan.images import Folder, in_order, needs, plan_builds, reference
+from workbench.plan.images import Folder, in_order, plan_builds, reference
 
 PROJECT = Project(Path("/srv/my project"), "my-project")
 PLAIN = {"dev": Folder(b"FROM scratch\n"), "base": Folder(b"FROM scratch\n")}

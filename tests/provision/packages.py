@@ -25,6 +25,7 @@ PACKAGES = {
     "uidmap": "newuidmap",
     "fuse-overlayfs": "fuse-overlayfs",
     "iproute2": "ip",
+    "sudo": "sudo",
     "zsh": "zsh",
     "chromium": "chromium",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",

@@ -318,7 +318,7 @@ class DockerEngine:
     def leftovers(self) -> list[Leftover]:
         """Stopped workbenches, images of the past, networks and volumes that nothing needs, with their sizes."""
         client = self._client
-        ours = {"label": [BUILD]}
+        ours = {"label": [PROJECT]}
         held = leaving.Holdings(
             containers=client.containers(all=True),
             images=client.images(filters=ours),
@@ -334,7 +334,7 @@ class DockerEngine:
             self.remove(leftover.id)
         elif leftover.kind == "image":
             labels = self._client.image(leftover.id)["Config"]["Labels"]
-            self._need(BUILD in (labels or ()), leftover)
+            self._need(leaving.is_built(labels), leftover)
             self._client.remove_image(leftover.id, force=True)
         elif leftover.kind == "network":
             self._need(report.is_ours(self._client.inspect_network(leftover.id)["Labels"]), leftover)

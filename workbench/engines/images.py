@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.engines import builder
@@ -129,30 +129,23 @@ def _pull(client: "Client", tag: str, *, there: bool) -> Iterator[Event]:
 
 
 def pull_events(messages: Iterable[Entry], tag: str) -> Iterator[Event]:
-    """The engine's news of a pull as one step; an `error` in it is raised."""
-    return layer_events(messages, f"Pull {tag}", "pull", ("Downloading",), ("Download complete", "Pull complete"))
-
-
-def layer_events(
-    messages: Iterable[Entry], name: str, step: str, moving: Container[str], moved: Container[str]
-) -> Iterator[Event]:
-    """The engine's news of layers that move, as one step in bytes over all of them; an `error` in it is raised."""
-    started = time.monotonic()
-    yield Event("step", name, step)
+    """The engine's news of a pull as one step, in bytes over all layers; an `error` in it is raised."""
+    name, started = f"Pull {tag}", time.monotonic()
+    yield Event("step", name, "pull")
     layers: dict[str, tuple[int, int]] = {}
     for message in messages:
         if "error" in message:
             raise EngineError(str(message["error"]))
-        detail, id = message.get("progressDetail") or {}, message.get("id", "")
-        if message.get("status") in moving and detail.get("total"):
-            layers[id] = (min(detail.get("current", 0), detail["total"]), detail["total"])
-        elif message.get("status") in moved and id in layers:
-            layers[id] = (layers[id][1],) * 2
+        detail = message.get("progressDetail") or {}
+        if message.get("status") == "Downloading" and detail.get("total"):
+            layers[message["id"]] = (detail.get("current", 0), detail["total"])
+        elif message.get("status") in ("Download complete", "Pull complete") and message.get("id") in layers:
+            layers[message["id"]] = (layers[message["id"]][1],) * 2
         else:
             continue
         done, total = (sum(pair) for pair in zip(*layers.values(), strict=True))
-        yield Event("progress", name, step, done, total)
-    yield Event("done", name, step, seconds=time.monotonic() - started)
+        yield Event("progress", name, "pull", done, total)
+    yield Event("done", name, "pull", seconds=time.monotonic() - started)
 
 
 def split(tag: str) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """What of ours on a container engine no workbench needs any more. Pure: lists from the engine in, leftovers out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.engines.report import STATES, is_ours, is_workbench
-from workbench.labels import BUILD, NAME, PROJECT
+from workbench.labels import BUILD, INPUTS, NAME, PROJECT
 from workbench.model import Leftover
 
 Entry = Mapping[str, Any]
@@ -55,8 +55,14 @@ def _containers(held: Holdings) -> Iterable[Leftover]:
             yield Leftover("container", entry["Id"], name, project, state, held.size(entry["Id"]))
 
 
+def is_built(labels: Mapping[str, str] | None) -> bool:
+    """Whether an image was built by us: for a workbench, or from a folder of a project."""
+    return bool({BUILD, INPUTS} & set(labels or ()))
+
+
 def _images(held: Holdings) -> Iterable[Leftover]:
     used = {_plain(entry["ImageID"]) for entry in held.containers}
+    yield from _of_folders(held, used)
     ours = [image for image in held.images if BUILD in (image.get("Labels") or ())]
     newest: dict[str, Entry] = {}
     for image in sorted(ours, key=lambda each: (bool(_tags(each)), each["Created"])):
@@ -71,6 +77,15 @@ def _images(held: Holdings) -> Iterable[Leftover]:
             why = "project is gone" if gone else "replaced by a newer one"
             name = tags[0] if tags else _plain(image["Id"])[:12]
             yield Leftover("image", image["Id"], name, project, why, held.size(image["Id"]))
+
+
+def _of_folders(held: Holdings, used: Collection[str]) -> Iterable[Leftover]:
+    """Images of a project's `docker/` that another one has taken the name of. One with a name is never too many."""
+    for image in held.images:
+        labels = image.get("Labels") or {}
+        if is_built(labels) and BUILD not in labels and not _tags(image) and _plain(image["Id"]) not in used:
+            id, project = _plain(image["Id"]), labels.get(PROJECT, "")
+            yield Leftover("image", image["Id"], id[:12], project, "replaced by a newer one", held.size(id))
 
 
 def _networks(held: Holdings) -> Iterable[Leftover]:

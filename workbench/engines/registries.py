@@ -1,6 +1,7 @@
 """Images to and from registries, with the user's own logins."""
 
 import os
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,11 @@ Entry = Mapping[str, Any]
 def push(client: "Client", reference: str, login: Login | None) -> Generator[Event, None, str]:
     """Push; returns the digest that the registry knows it by."""
     repository, tag = images.split(reference)
-    said = _Digest()
     try:
         messages = client.push(repository, tag, stream=True, decode=True, auth_config=_login(client, reference, login))
-        heard = said.of(client.guarded(messages))
-        yield from images.layer_events(heard, f"Push {reference}", "push", ("Pushing",), ("Pushed",))
+        return (yield from push_events(client.guarded(messages), reference))
     except EngineError as error:
         raise push_refusal(" ".join((error.message, *error.detail)), reference, client.dialect.title) from error
-    return said.digest
 
 
 def pull(client: "Client", reference: str, login: Login | None) -> Iterator[Event]:
@@ -40,15 +38,27 @@ def pull(client: "Client", reference: str, login: Login | None) -> Iterator[Even
         raise pull_refusal(" ".join((error.message, *error.detail)), reference, client.dialect.title) from error
 
 
-class _Digest:
-    """Passes messages on, and keeps the digest that one of them tells."""
-
-    digest = ""
-
-    def of(self, messages: Iterable[Entry]) -> Iterator[Entry]:
-        for message in messages:
-            self.digest = (message.get("aux") or {}).get("Digest", self.digest)
-            yield message
+def push_events(messages: Iterable[Entry], reference: str) -> Generator[Event, None, str]:
+    """The engine's news of a push, each layer that moves as a step; returns the digest. An `error` in it is raised."""
+    name, begun, digest = f"Push {reference}", time.monotonic(), ""
+    yield Event("step", name, "push")
+    layers: dict[str, float] = {}
+    for message in messages:
+        if "error" in message:
+            raise EngineError(str(message["error"]))
+        digest = (message.get("aux") or {}).get("Digest", digest)
+        detail, id = message.get("progressDetail") or {}, message.get("id", "")
+        layer, step = f"Layer {id}", f"push {id}"
+        if message.get("status") == "Pushing" and detail.get("total"):
+            if id not in layers:
+                layers[id] = time.monotonic()
+                yield Event("step", layer, step)
+            # Docker counts the tar archive's own bytes too.
+            yield Event("progress", layer, step, min(detail.get("current", 0), detail["total"]), detail["total"])
+        elif message.get("status") == "Pushed" and id in layers:
+            yield Event("done", layer, step, seconds=time.monotonic() - layers.pop(id))
+    yield Event("done", name, "push", seconds=time.monotonic() - begun)
+    return digest
 
 
 def _login(client: "Client", reference: str, login: Login | None) -> dict[str, str] | None:

@@ -14,7 +14,6 @@ from docker.api.client import APIClient
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.transport import UnixHTTPAdapter
-from docker.utils.build import PatternMatcher
 
 from docker import auth
 from workbench.engines.dialect import Dialect
@@ -208,8 +207,3 @@ def _permission(dialect: Dialect) -> str:
     if dialect.name == "podman":
         return "Use your own: systemctl --user enable --now podman.socket"
     return "Join its group and log in again: sudo usermod -aG docker $USER"
-
-
-def unignored(root: Path, patterns: Iterable[str]) -> Iterator[str]:
-    """What of a folder a build sees: paths relative to it, without those that lines of `.dockerignore` name."""
-    return PatternMatcher(list(patterns)).walk(str(root))

@@ -9,7 +9,8 @@ import io
 import json
 import posixpath
 import tarfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -50,13 +51,17 @@ def chain_ids(layers: Sequence[str]) -> tuple[str, ...]:
     return tuple(chain)
 
 
-def index(chunks: Iterable[bytes]) -> Index:
-    """What is in an archive, read to its end. Raises ValueError when that is no archive of an image."""
+def read(chunks: Iterable[bytes]) -> Generator[int, None, Index]:
+    """Read an archive to its end: yields how far it is, in bytes, and returns what is in it.
+
+    Raises ValueError when that is no archive of an image.
+    """
     layers: tuple[str, ...] = ()
     links: dict[str, str] = {}
     sizes: dict[str, int] = {}
     with _opened(chunks) as archive:
         for member in archive:
+            yield member.offset
             sizes[member.name] = member.size
             if member.issym():
                 links[member.name] = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
@@ -81,9 +86,11 @@ def without(chunks: Iterable[bytes], names: Collection[str]) -> Iterator[bytes]:
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
-def _opened(chunks: Iterable[bytes]) -> tarfile.TarFile:
+@contextmanager
+def _opened(chunks: Iterable[bytes]) -> Iterator[tarfile.TarFile]:
     try:
-        return tarfile.open(fileobj=cast(BinaryIO, io.BufferedReader(_Reader(chunks), CHUNK)), mode="r|")
+        with tarfile.open(fileobj=cast(BinaryIO, io.BufferedReader(_Reader(chunks), CHUNK)), mode="r|") as archive:
+            yield archive
     except tarfile.TarError as error:
         raise ValueError(str(error)) from error
 

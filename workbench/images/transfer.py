@@ -1,16 +1,16 @@
 """`transfer-image`: an image to the engine of another machine, by ssh, without the layers that are there already."""
 
-import json
-import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from workbench import show, ssh
 from workbench.engines.base import ImageStore
-from workbench.errors import DockError, EngineError
+from workbench.errors import EngineError
 from workbench.flow import Ui
-from workbench.images import archive
+from workbench.images import archive, far
+from workbench.images.archive import Index
+from workbench.images.far import FarEngine
 from workbench.images.spec import Image
 from workbench.model import Event
 from workbench.ssh import Connection, Lost
@@ -19,26 +19,6 @@ ATTEMPTS = 3
 """Transfers that are begun when the connection keeps going."""
 LEVEL = 3
 """Of zstd: its own choice, which keeps up with most networks on one core."""
-FIND = "command -v docker || command -v podman; command -v zstd"
-"""Fixed text for the shell there: prints the paths of what it has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Far:
-    """The engine of the other machine: how its program is called there, and whether it has zstd."""
-
-    program: str
-    zstd: bool = False
-
-    @property
-    def load(self) -> str:
-        """What reads an archive there."""
-        return f"zstd -dcq | {self.program} load" if self.zstd else f"{self.program} load"
-
-    @property
-    def skips(self) -> bool:
-        """Whether it takes an archive without the layers that it has: Docker does."""
-        return not self.program.endswith("podman")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +29,17 @@ class Transferred:
     id: str
     sent: int = 0
     kept: int = 0
-    """Bytes of layers that were there already."""
+    """Bytes of what was there already."""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What of an archive is sent: all but `without`, `size` bytes; `kept` bytes are not."""
+
+    size: int
+    without: frozenset[str] = frozenset()
+    kept: int = 0
 
 
 def load_text(*, sudo: bool) -> str:
@@ -67,10 +56,10 @@ def transfer(store: ImageStore, reference: str, connection: Connection, ui: Ui, 
     if image is None:
         raise EngineError(f"The image {reference} is not here.", f"See `{store.name} images`.")
     begun = time.monotonic()
-    far = find(connection, sudo=sudo)
+    engine = far.find(connection, sudo=sudo)
     for left in reversed(range(ATTEMPTS)):
         try:
-            sent, kept = _once(store, reference, image, connection, far, ui)
+            sent, kept = _Transfer(store, reference, image, engine, ui).once()
             break
         except Lost as error:
             if not left:
@@ -79,148 +68,116 @@ def transfer(store: ImageStore, reference: str, connection: Connection, ui: Ui, 
     return Transferred(reference, image.id, sent, kept, time.monotonic() - begun)
 
 
-def _once(store: ImageStore, reference: str, image: Image, connection: Connection, far: Far, ui: Ui) -> tuple[int, int]:
-    """One attempt: bytes sent, and bytes that were not."""
-    there = described(connection, far, reference)
-    if there and there.id == image.id:
-        ui.note(f"{reference} is there already.")
-        return 0, image.size
-    present = _present(image, layers(connection, far)) if far.skips else frozenset[int]()
-    skipped: frozenset[str] = frozenset()
-    total = kept = 0
-    if present:
-        ui.note(f"{len(present)} of {len(image.layers)} layers are there already.")
-        index = archive.index(store.save(reference))
-        skipped = index.spare(present)
-        total = index.size(skipped)
-        kept = index.size(()) - total
-    sent, refusal = _send(store, reference, connection, far, skipped, total or image.size, ui)
-    if refusal and skipped:
-        ui.note(f"The engine there does not take a part of an image ({refusal[-1]}): sending all of it.")
-        kept = 0
-        more, refusal = _send(store, reference, connection, far, frozenset(), image.size, ui)
-        sent += more
-    if refusal:
-        raise EngineError(f"The engine of {connection.host} did not load {reference}.", _mend(refusal), detail=refusal)
-    there = described(connection, far, reference)
-    # Stores of another kind have another id for the same content, by which its layers tell it.
-    if not there or (there.id != image.id and there.layers != image.layers):
-        state = there.id if there else "it is absent"
-        raise EngineError(
-            f"{reference} on {connection.host} is not the image that was sent: {state}.",
-            "Somebody changed it meanwhile, or its engine keeps images in another way: compare `docker inspect`.",
-        )
-    return sent, kept
+class _Transfer:
+    """One attempt. Nothing of it stays on the other side when it is cut off: an archive loads as a whole or not."""
 
+    def __init__(self, store: ImageStore, reference: str, image: Image, engine: FarEngine, ui: Ui) -> None:
+        self._store, self._reference, self._image, self._engine, self._ui = store, reference, image, engine, ui
+        self._host = engine.connection.host
+        self._sent = 0
+        self._refusal: list[str] = []
 
-def find(connection: Connection, *, sudo: bool) -> Far:
-    """The engine there. Raises DockError when there is none, or it does not let this user in."""
-    done = connection.run(FIND)
-    found = {path.rpartition("/")[2]: path for path in done.out.split() if path.startswith("/")}
-    name = next((name for name in ("docker", "podman") if name in found), None)
-    if name is None:
-        raise DockError(
-            f"{connection.host} has neither docker nor podman on its PATH.",
-            f"Look there: ssh {connection.host} 'echo $PATH'",
-        )
-    far = Far(f"sudo -n {name}" if sudo else name, "zstd" in found)
-    asked = connection.run(f"{far.program} version")
-    if asked.code:
-        lines = [line for line in (asked.err or asked.out).splitlines() if line.strip()]
-        denied = "permission denied" in asked.err.lower()
-        hint = (
-            "Join the group docker there, or use --sudo."
-            if denied
-            else f"Start it there, and try: ssh {connection.host} {name} ps"
-        )
-        raise DockError(f"The engine of {connection.host} does not answer.", hint, detail=lines[-3:])
-    return far
+    def once(self) -> tuple[int, int]:
+        """Bytes sent, and bytes that were not."""
+        there = self._engine.image(self._reference)
+        if there and there.id == self._image.id:
+            self._ui.note(f"{self._reference} is there already.")
+            return 0, self._image.size
+        load = self._what_is_missing()
+        self._ui.work(self._send(load))
+        if self._refusal and load.without:
+            self._ui.note(f"The engine there does not take a part of an image: {self._refusal[-1]}. Sending all of it.")
+            load = Load(self._image.size)
+            self._ui.work(self._send(load))
+        if self._refusal:
+            hint = far.rights(self._refusal) or "Look at its disk: `docker system df` there."
+            raise EngineError(f"The engine of {self._host} did not load {self._reference}.", hint, detail=self._refusal)
+        self._verify()
+        return self._sent, load.kept
 
+    def _what_is_missing(self) -> Load:
+        """What to send. Which file of an archive is which layer stands at its end, so it is read once before."""
+        there: Collection[str] = self._engine.layers() if self._engine.skips else ()
+        chain = archive.chain_ids(self._image.layers)
+        present = {number for number, layer in enumerate(chain) if layer in there}
+        if not present:
+            return Load(self._image.size)
+        reading = _Reading(self._store.save(self._reference), self._image.size)
+        self._ui.work(reading.events(f"Compare {self._reference}: {len(present)} of {len(chain)} layers are there"))
+        if reading.index is None or len(reading.index.layers) != len(chain):
+            # An archive of another kind: then everything is sent.
+            return Load(self._image.size)
+        spare = reading.index.spare(present)
+        rest = reading.index.size(spare)
+        return Load(rest, spare, reading.index.size(()) - rest)
 
-def layers(connection: Connection, far: Far) -> frozenset[str]:
-    """The chain ids of every layer of every image there."""
-    wanted = "'{{json .RootFS.Layers}}'"
-    # An image may go between the two: the others are listed all the same.
-    done = connection.run(
-        f"{far.program} image ls --no-trunc --quiet | sort -u | xargs -r {far.program} image inspect --format {wanted}"
-    )
-    found: set[str] = set()
-    for line in done.out.splitlines():
-        if line.startswith("["):
-            found.update(archive.chain_ids(json.loads(line)))
-    return frozenset(found)
-
-
-def described(connection: Connection, far: Far, reference: str) -> Image | None:
-    """The image of that name there, as far as it tells one from another."""
-    done = connection.run(
-        f"{far.program} image inspect --format '{{{{json .Id}}}} {{{{json .RootFS.Layers}}}}' {shlex.quote(reference)}"
-    )
-    if done.code or not done.out.strip():
-        return None
-    id, _, rest = done.out.strip().partition(" ")
-    return Image(f"sha256:{json.loads(id).removeprefix('sha256:')}", layers=tuple(json.loads(rest) or ()))
-
-
-def _present(image: Image, there: Collection[str]) -> frozenset[int]:
-    return frozenset(number for number, chain in enumerate(archive.chain_ids(image.layers)) if chain in there)
-
-
-def _send(
-    store: ImageStore,
-    reference: str,
-    connection: Connection,
-    far: Far,
-    skipped: frozenset[str],
-    total: int,
-    ui: Ui,
-) -> tuple[int, list[str]]:
-    """Send the archive without some files; bytes that went into ssh, and why the engine there refused (empty: not)."""
-    sending = _Sending(connection, far)
-    chunks = archive.without(store.save(reference), skipped) if skipped else store.save(reference)
-    ui.work(sending.events(chunks, f"Send {reference} to {connection.host}", total))
-    return sending.sent, sending.refusal
-
-
-class _Sending:
-    """Feeds an archive to the other side. `sent` in bytes; `refusal` has the last lines when it was not loaded."""
-
-    def __init__(self, connection: Connection, far: Far) -> None:
-        self._connection, self._far = connection, far
-        self.sent = 0
-        self.refusal: list[str] = []
-
-    def events(self, chunks: Iterable[bytes], name: str, total: int) -> Iterator[Event]:
-        """Send it all."""
-        begun = time.monotonic()
+    def _send(self, load: Load) -> Iterator[Event]:
+        """Send it, and keep the last lines of the engine there if it refuses."""
+        name, begun, before = f"Send {self._reference} to {self._host}", time.monotonic(), self._sent
         yield Event("step", name, "send")
-        feed = self._connection.feed(self._far.load)
+        chunks = self._store.save(self._reference)
+        feed = self._engine.load()
         read = 0
         try:
-            for raw, packed in _packed(chunks, zstd=self._far.zstd):
+            for raw, packed in _packed(archive.without(chunks, load.without) if load.without else chunks, self._engine):
                 read += raw
-                if packed and not feed.write(packed):
+                if not feed.write(packed):
                     break
-                self.sent += len(packed)
-                yield Event("progress", name, "send", min(read, total), total)
+                self._sent += len(packed)
+                yield Event("progress", name, "send", min(read, load.size), load.size)
             done = feed.finish()
         finally:
             feed.close()
-        if done.code == ssh.LOST:
-            raise Lost(f"The connection to {self._connection.host} was lost.", "Run the same command again.")
-        if done.code:
-            lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
-            self.refusal = lines[-4:] or [f"exit code {done.code}"]
-            yield Event("failed", name, "send")
+        # Below zero: somebody ended ssh.
+        if done.code == ssh.LOST or done.code < 0:
+            raise Lost(f"The connection to {self._host} was lost.", "Run the same command again.")
+        lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
+        self._refusal = (lines[-4:] or [f"exit code {done.code}"]) if done.code else []
+        sent, seconds = self._sent - before, time.monotonic() - begun
+        amount = f"{name}: {show.size(sent)}, {show.rate(sent, seconds)}"
+        yield Event("failed", name, "send") if done.code else Event("done", amount, "send", seconds=seconds)
+
+    def _verify(self) -> None:
+        if self._store.name == "podman":
+            # Its archives have the host that it writes before short names.
+            self._engine.rename(f"localhost/{self._reference}", self._reference)
+        there = self._engine.image(self._reference)
+        # Stores of another kind have another id for the same content, by which its layers tell it.
+        if there and (there.id == self._image.id or there.layers == self._image.layers):
             return
-        seconds = time.monotonic() - begun
-        yield Event("done", f"{name}: {show.size(self.sent)}, {show.rate(self.sent, seconds)}", "send", seconds=seconds)
+        raise EngineError(
+            f"{self._reference} on {self._host} is not what was sent: {there.id if there else 'it is not there'}.",
+            "Somebody changed it meanwhile, or its engine keeps images in another way: compare `docker inspect`.",
+        )
 
 
-def _packed(chunks: Iterable[bytes], *, zstd: bool) -> Iterator[tuple[int, bytes]]:
+class _Reading:
+    """An archive that is read for its `index`; None when it has none that we know."""
+
+    index: Index | None = None
+
+    def __init__(self, chunks: Iterator[bytes], size: int) -> None:
+        self._chunks, self._size = chunks, size
+
+    def events(self, name: str) -> Iterator[Event]:
+        """Read it to its end."""
+        begun = time.monotonic()
+        yield Event("step", name, "read")
+        reading = archive.read(self._chunks)
+        try:
+            while True:
+                yield Event("progress", name, "read", min(next(reading), self._size), self._size)
+        except StopIteration as end:
+            self.index = end.value
+        except ValueError:
+            self.index = None
+        yield Event("done", name, "read", seconds=time.monotonic() - begun)
+
+
+def _packed(chunks: Iterable[bytes], engine: FarEngine) -> Iterator[tuple[int, bytes]]:
     """Bytes read, and what becomes of them."""
-    if not zstd:
-        yield from ((len(chunk), bytes(chunk)) for chunk in chunks)
+    if not engine.zstd:
+        yield from ((len(chunk), chunk) for chunk in chunks)
         return
     from zstandard import ZstdCompressor
 
@@ -228,12 +185,3 @@ def _packed(chunks: Iterable[bytes], *, zstd: bool) -> Iterator[tuple[int, bytes
     for chunk in chunks:
         yield len(chunk), packer.compress(chunk)
     yield 0, packer.flush()
-
-
-def _mend(refusal: Iterable[str]) -> str:
-    text = " ".join(refusal).lower()
-    if "no space left" in text:
-        return "Its disk is full: `docker system df` there."
-    if "permission denied" in text or "sudo" in text:
-        return "Join the group docker there, or use --sudo."
-    return "See what it says above."
