@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 from provision import checks, dock, docker, gpu, network, packages, podman, python, registry, user
-from provision.ground import SOCKETS, Ground, ground, is_root, say
+from provision.ground import SOCKETS, Ground, clear_sockets, ground, is_root, say
 from provision.packages import there
 from provision.programs import Ended, StepFailed
 
@@ -69,7 +69,7 @@ def _start_services(here: Ground, services: ExitStack) -> None:
         for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "LOCKED_REGISTRY", "DOCK", "USER"):
             here.leave_out(name, "setting it up needs root")
         return
-    shutil.rmtree(SOCKETS, ignore_errors=True)
+    clear_sockets()
     SOCKETS.mkdir(mode=0o755)
     user.user(here)
     _start(here, services, "NETWORK", "ip", lambda: network.namespace(here))

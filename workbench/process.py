@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,38 +177,96 @@ def detach(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path)
     return child.pid
 
 
-def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+def attach(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, after_signal: Callable[[], None] | None = None
+) -> int:
     """Run a program on this terminal (it has our standard streams) and return its exit code.
 
-    It decides what a signal means: Ctrl-C reaches it from the terminal, what ends this process is handed on.
+    It decides what a signal means: Ctrl-C reaches it from the terminal, what ends this process is handed on. Where
+    something was, `after_signal` is called when the program has ended.
     """
     try:
         child = subprocess.Popen(list(argv), env=environment(env))
     except FileNotFoundError as error:
         raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
-    with _signals_for(child):
+    with _signals_for(child) as handed_on:
         code = child.wait()
+        if handed_on and after_signal:
+            after_signal()
     return code if code >= 0 else 128 - code
 
 
 @contextmanager
-def _signals_for(child: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Leave signals to a child. In the main thread only: others get none."""
+def _signals_for(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """Leave signals to a child; those that were handed on. In the main thread only: others get none."""
+    handed_on: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield handed_on
         return
 
     def hand_on(number: int, _: object) -> None:
         if number != signal.SIGINT:
+            handed_on.append(number)
             child.send_signal(number)
 
     known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {each: signal.signal(each, hand_on) for each in known}
     try:
-        yield
+        yield handed_on
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+class Conversation:
+    """A program whose standard input and output are one link to us; its errors go to a log."""
+
+    def __init__(self, child: "subprocess.Popen[bytes]", link: "socket.socket") -> None:
+        self._child, self._link = child, link
+
+    def send(self, data: bytes) -> bool:
+        """Write all of it; False when the program has ended."""
+        try:
+            self._link.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def receive(self, timeout: float) -> bytes | None:
+        """What has come within `timeout` seconds: None for nothing, empty when the program has ended."""
+        try:
+            self._link.settimeout(timeout)
+            return self._link.recv(4096)
+        except TimeoutError:
+            return None
+        except OSError:
+            return b""
+
+    def end(self) -> None:
+        """End the program."""
+        self._link.close()
+        end(self._child)
+
+
+def converse(argv: Sequence[str], *, log: Path) -> Conversation:
+    """Start a program to converse with; what it says on standard error is appended to `log` (0600)."""
+    import socket
+
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    ours, theirs = socket.socketpair()
+    try:
+        child = subprocess.Popen(
+            list(argv), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=descriptor, start_new_session=True
+        )
+    except BaseException as error:
+        ours.close()
+        if isinstance(error, FileNotFoundError):
+            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+        raise
+    finally:
+        theirs.close()
+        os.close(descriptor)
+    return Conversation(child, ours)
 
 
 class Feed:

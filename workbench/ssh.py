@@ -14,13 +14,14 @@ from workbench.process import Done, Feed
 
 LOST = 255
 """ssh's own exit code: there was no connection, or it went."""
+CONTROL = "s"
+"""Name of the socket by which commands share a connection."""
+SAFE = (*("-o", "ForwardAgent=no"), *("-o", "ForwardX11=no"))
 OPTIONS = (
-    # Whoever says no keeps quiet about it.
+    *SAFE,
     *("-o", "ConnectTimeout=15"),
     *("-o", "ServerAliveInterval=5"),
     *("-o", "ServerAliveCountMax=6"),
-    *("-o", "ForwardAgent=no"),
-    *("-o", "ForwardX11=no"),
     *("-o", "ClearAllForwardings=yes"),
 )
 
@@ -36,6 +37,11 @@ class Host:
     destination: str
     """`[user@]host`."""
     port: int | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The last words of ssh's options, and the machine after them."""
+        return (*(("-p", str(self.port)) if self.port is not None else ()), "--", self.destination)
 
     def __str__(self) -> str:
         return self.destination if self.port is None else f"{self.destination}:{self.port}"
@@ -58,17 +64,17 @@ class Connection:
 
     def __init__(self, host: Host, folder: Path) -> None:
         self.host = host
-        self._socket = folder / "s"
+        self._socket = folder / CONTROL
 
     def argv(self, remote: str = "") -> tuple[str, ...]:
         """The command line for a command there. `remote` is read by the user's shell there: fixed text only."""
         # Should we be killed, ssh goes by itself.
         shared = ("-o", "ControlMaster=auto", "-o", f"ControlPath={self._socket}", "-o", "ControlPersist=20")
-        return ("ssh", *OPTIONS, *shared, *self._where(), *((remote,) if remote else ()))
+        return ("ssh", *OPTIONS, *shared, *self.host.words, *((remote,) if remote else ()))
 
     def plain_argv(self) -> tuple[str, ...]:
         """The same as a person would type it, without the command."""
-        return ("ssh", *self._where())
+        return ("ssh", *self.host.words)
 
     def run(self, remote: str) -> Done:
         """Run a command there. Raises Lost when there is no connection."""
@@ -91,11 +97,7 @@ class Connection:
     def close(self) -> None:
         """End the connection."""
         if self._socket.exists():
-            process.run(("ssh", "-o", f"ControlPath={self._socket}", "-O", "exit", *self._where()), timeout=5)
-
-    def _where(self) -> tuple[str, ...]:
-        port = ("-p", str(self.host.port)) if self.host.port is not None else ()
-        return (*port, "--", self.host.destination)
+            process.run(("ssh", "-o", f"ControlPath={self._socket}", "-O", "exit", *self.host.words), timeout=5)
 
 
 @contextmanager

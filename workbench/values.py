@@ -20,6 +20,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"token|secret|passw|passphrase|credential|auth|(^|_)key($|_)|apikey", re.IGNORECASE)
 # It will be a word of a command line: one that begins with `-` would be an option there.
 reference_pattern = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
+_STEERING = re.compile(
+    r"PATH|HOME|TMPDIR|ENV|IFS|PS4|SHELLOPTS|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|GCONV_PATH|LOCPATH|NLSPATH"
+    r"|REGISTRY_AUTH_FILE|(?:LD|DYLD|GLIBC|MALLOC|BASH|PYTHON|PERL|GO|XDG|SSL|SSH|DOCKER|BUILDX|BUILDKIT|CONTAINERS?"
+    r"|PODMAN|STORAGE|NETAVARK|OTEL)\w*"
+)
 _OURS = ("/opt/workbench", "/opt/project", "/run/workbench", "/proc", "/sys", "/dev")
 
 
@@ -35,6 +40,11 @@ class Place:
 def names_secret(name: str) -> bool:
     """Whether a variable of this name usually holds something that nobody else may see."""
     return bool(_SECRET.search(name))
+
+
+def steers_programs(name: str) -> bool:
+    """Whether a variable of this name changes what a container engine's program does, or which one it is."""
+    return bool(_STEERING.fullmatch(name))
 
 
 def has_login(value: str) -> bool:

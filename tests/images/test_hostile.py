@@ -3,12 +3,12 @@
 import random
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from image_projects import CFG, scene, written
+from support.images import hostile
 
 from workbench.cli.main import main
 from workbench.errors import WorkbenchError
@@ -148,43 +148,6 @@ def test_the_command_says_so_without_a_traceback(tmp_path: Path, capsys: pytest.
             assert len(said.splitlines()) <= 10
     assert set(codes) == {0, 2}
     assert codes.count(2) > len(SEEDS) / 4
-
-
-def hostile() -> Iterator[str]:
-    """200 texts that a shell, a terminal, an option parser or a reader of CSV would take for more than text."""
-    chance = random.Random(6)  # noqa: S311 - the same texts each time
-    parts = [
-        "$(touch x)",
-        "`id`",
-        ";id",
-        "&&id",
-        "|sh",
-        "'",
-        '"',
-        "\\",
-        "\n",
-        "\t",
-        "--privileged",
-        "-v /:/h",
-        ",readonly",
-        "=",
-        ":",
-        "{x}",
-        "#",
-        "*",
-        "~",
-        "!",
-        "é",
-        "日本",
-        "\u202e",
-        "\x1b[2K",
-        "%",
-        "<(id)",
-        "\r",
-        "\x7f",
-    ]
-    for number in range(200):
-        yield "".join(chance.sample(parts, chance.randint(1, 4))) if number >= len(parts) else parts[number]
 
 
 def quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -40,6 +41,14 @@ class Ground:
         self.left_out.append(f"{name.lower().replace('_', ' ')}: {why}")
         self.env[f"WORKBENCH_TEST_{name}_WHY"] = why
         say(f"left out: {name.lower()} ({why})")
+
+
+def clear_sockets() -> None:
+    """Remove the folder of sockets, with what an engine has left mounted there: dockerd the network of its host."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in reversed([each for each in mounts if each.startswith(f"{SOCKETS}/")]):
+        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+    shutil.rmtree(SOCKETS, ignore_errors=True)
 
 
 def say(text: str) -> None:

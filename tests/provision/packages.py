@@ -27,6 +27,7 @@ PACKAGES = {
     "iproute2": "ip",
     "sudo": "sudo",
     "zsh": "zsh",
+    "fish": "fish",
     "chromium": "chromium",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "python3-venv": "/usr/share/doc/python3-venv",

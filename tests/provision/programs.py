@@ -76,6 +76,8 @@ def background(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env),
+            # Podman's service looks for a Dockerfile in its own folder before it looks into what it was sent.
+            cwd="/",
             # A Ctrl-C is for this script, which then ends its programs in order.
             start_new_session=True,
             preexec_fn=end_with_parent,

@@ -52,7 +52,7 @@ class Result:
         """The error text, after the checks that hold for every failure: exit code, brevity, no traceback."""
         assert self.code == code, f"not {code}: {self}"
         assert "Traceback" not in self.out + self.err, self.err
-        shown = self.err[self.err.rindex("Error:") :] if "Error:" in self.err else self.err
+        shown = self.err[max(f"\n{self.err}".rfind("\nError:"), 0) :]
         assert 1 <= len(shown.strip().splitlines()) <= 10, shown
         assert "Error:" in shown and "→" in shown, f"neither cause nor next step in: {self.err}"
         return shown
@@ -119,20 +119,25 @@ class Person:
         return self.wait(self.start(*argv, cwd=cwd, env=env))
 
     def start(
-        self, *argv: str | Path, cwd: Path | None = None, env: Environment | None = None
+        self, *argv: str | Path, cwd: Path | None = None, env: Environment | None = None, on: int | None = None
     ) -> "subprocess.Popen[str]":
-        """Type a command and leave it running; it is ended with the test at the latest."""
+        """Type a command and leave it running; it is ended with the test at the latest.
+
+        `on`: a terminal that it has for itself, as from a login.
+        """
         program = tool(str(argv[0])) if argv[0] in ("run-notebook", "workbench") else argv[0]
-        words = [*self._become(), *map(str, (program, *argv[1:]))]
+        login = [] if on is None else ["setsid", "--ctty"]
+        words = [*self._become(), *login, *map(str, (program, *argv[1:]))]
         child = subprocess.Popen(
             words,
             cwd=cwd or self.projects,
             env=self.environment(env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if on is None else on,
+            stdout=subprocess.PIPE if on is None else on,
+            stderr=subprocess.PIPE if on is None else on,
             text=True,
-            start_new_session=True,
+            # With a terminal it is `setsid` that makes the session, and it must be in nobody's group for that.
+            start_new_session=on is None,
         )
         self._started.append(child)
         return child

@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +19,7 @@ from support.require import require
 from workbench import engines, ssh
 from workbench.cli.terminal import ui
 from workbench.engines.base import ImageStore
-from workbench.images import far, transfer
+from workbench.images import archive, far, transfer
 
 pytestmark = pytest.mark.xdist_group("dock")
 LAYER = 10_000_000
@@ -90,10 +91,8 @@ def _sender(person: Person) -> Iterator[Sender]:
 
 
 def test_only_the_last_layer_crosses_the_wire(sender: Sender) -> None:
-    before = sender.dock.crossed()
     said = sender.send()
     assert sender.there() == said["id"]
-    # The base is there on both sides; only where both engines have the same layer of it is it not sent.
     sender.change()
     before = sender.dock.crossed()
     said = sender.send()
@@ -134,13 +133,13 @@ def test_an_image_that_is_no_projects(docker: Sender) -> None:
 
 def test_a_transfer_that_is_killed_at_ten_moments(docker: Sender) -> None:
     before, whole = docker.images(), 0
-    with _slow(docker.dock):
+    with _slow():
         for moment in range(10):
             child = docker.start()
             _wait_until_crossed(docker.dock, LAYER * moment // 14 + 1000)
             os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
-            _wait_until_nothing_loads(docker.dock)
+            _wait(lambda: not _loading())
             if docker.there():
                 # The last bytes were on their way already.
                 assert docker.there() == docker.id()
@@ -155,19 +154,19 @@ def test_a_transfer_that_is_killed_at_ten_moments(docker: Sender) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_transfer_leaves_nothing(docker: Sender, number: signal.Signals) -> None:
     before = docker.images()
-    with _slow(docker.dock):
+    with _slow():
         child = docker.start()
         _wait_until_crossed(docker.dock, LAYER // 3)
         os.kill(child.pid, number)
         done = docker.person.wait(child)
     assert done.code == 130, str(done)
-    _wait_until_nothing_loads(docker.dock)
+    _wait(lambda: not _loading())
     assert docker.images() == before
     assert not [each for each in docker.person.processes() if each.name() == "ssh"]
 
 
 def test_a_connection_that_is_lost_is_made_again(docker: Sender) -> None:
-    with _slow(docker.dock):
+    with _slow():
         child = docker.start()
         _wait_until_crossed(docker.dock, LAYER // 3)
         for process in docker.person.processes():
@@ -179,7 +178,7 @@ def test_a_connection_that_is_lost_is_made_again(docker: Sender) -> None:
 
 
 def test_a_network_that_is_silent_for_a_while(docker: Sender) -> None:
-    with _slow(docker.dock):
+    with _slow():
         child = docker.start()
         _wait_until_crossed(docker.dock, LAYER // 3)
         with docker.dock.cut():
@@ -195,7 +194,7 @@ def test_an_engine_that_wants_all_of_it(docker: Sender) -> None:
 
         def layers(self) -> frozenset[str]:
             image = store.image(docker.image)
-            return frozenset(transfer.archive.chain_ids(image.layers if image else ()))
+            return frozenset(archive.chain_ids(image.layers if image else ()))
 
     with _in_process(docker) as (store, connection):
         found = far.find(connection, sudo=False)
@@ -256,53 +255,34 @@ def test_an_image_that_is_not_here(docker: Sender) -> None:
     assert "is not the name of an image" in docker.person.run(*argv, cwd=docker.project, env=docker.env).fails(2)
 
 
-class _Slow:
+@contextmanager
+def _slow() -> Iterator[None]:
     """The cable at a rate at which a layer takes some seconds."""
-
-    def __init__(self, dock: Dock) -> None:
-        self.dock = dock
-
-    def __enter__(self) -> None:
-        shape = ("rate", "80mbit", "burst", "64kb", "latency", "200ms")
-        subprocess.run(["tc", "qdisc", "add", "dev", CABLE, "root", "tbf", *shape], check=True)
-
-    def __exit__(self, *_: object) -> None:
+    shape = ("rate", "80mbit", "burst", "64kb", "latency", "200ms")
+    subprocess.run(["tc", "qdisc", "add", "dev", CABLE, "root", "tbf", *shape], check=True)
+    try:
+        yield
+    finally:
         subprocess.run(["tc", "qdisc", "del", "dev", CABLE, "root"], check=True)
 
 
-_slow = _Slow
-
-
-class _InProcess:
+@contextmanager
+def _in_process(sender: Sender) -> Iterator[tuple[ImageStore, ssh.Connection]]:
     """What `transfer-image` works with."""
-
-    def __init__(self, sender: Sender) -> None:
-        self.sender = sender
-        self._before = dict(os.environ)
-
-    def __enter__(self) -> tuple[ImageStore, ssh.Connection]:
-        os.environ["PATH"] = self.sender.env["PATH"]
-        os.environ["HOME"] = str(self.sender.person.home)
-        self.engine, store = engines.with_images("docker", {**os.environ, **self.sender.person.engine.env})
-        self.connecting = ssh.connect(ssh.host("dock"))
-        return store, self.connecting.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self.connecting.__exit__(None, None, None)
-        self.engine.close()
-        os.environ.update({name: self._before[name] for name in ("PATH", "HOME")})
-
-
-_in_process = _InProcess
+    before = {name: os.environ[name] for name in ("PATH", "HOME")}
+    os.environ.update(PATH=sender.env["PATH"], HOME=str(sender.person.home))
+    try:
+        engine, store = engines.with_images("docker", {**os.environ, **sender.person.engine.env})
+        with ssh.connect(ssh.host("dock")) as connection:
+            yield store, connection
+        engine.close()
+    finally:
+        os.environ.update(before)
 
 
 def _wait_until_crossed(dock: Dock, wanted: int) -> None:
     begun = dock.crossed()
     _wait(lambda: dock.crossed() - begun >= wanted)
-
-
-def _wait_until_nothing_loads(dock: Dock) -> None:
-    _wait(lambda: not _loading())
 
 
 def _loading() -> list[psutil.Process]:
@@ -317,9 +297,9 @@ def _left(dock: Dock) -> list[Path]:
     return [path for path in (root / "tmp").glob("docker-import-*") if path.is_dir()]
 
 
-def _wait(condition: "object", patience: float = 60) -> None:
+def _wait(condition: Callable[[], bool], patience: float = 60) -> None:
     deadline = time.monotonic() + patience
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

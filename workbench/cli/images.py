@@ -86,6 +86,9 @@ def build_command(images: tuple[str, ...], **given: Any) -> None:
     with _at_work(given) as (found, terminal):
         names = require_names(found.catalogue, images)
         if names == ("clean",):
+            if given["dry_run"]:
+                _print_removals(found)
+                return
             gone = list(build.clean(found, terminal))
             terminal.note(f"Removed {len(gone)}." if gone else "There was nothing to remove.")
             _json(given, gone)
@@ -143,6 +146,8 @@ def run_command(image: str | None, command: tuple[str, ...], **given: Any) -> in
             terminal.note(notice)
         from workbench.plan.image_commands import run_command as words
 
+        if given["open_"]:
+            run.check_port(planned)
         terminal.command(words(planned, found.store.name))
         if planned.spec.interactive:
             if given["open_"]:
@@ -317,10 +322,13 @@ def _typed_run(command: tuple[str, ...], given: Mapping[str, Any]) -> "tuple[Sai
 def _docker_options(text: str | None, flag: str) -> "Iterator[Said]":
     from workbench.errors import ConfigError
     from workbench.images import flags
+    from workbench.images.spec import Said
+    from workbench.model import Origin
 
     try:
-        for key, value, _ in flags.read(text or "", flags.RUN):
-            yield _said(key, value, flag)
+        for key, value, word in flags.read(text or "", flags.RUN):
+            taken_over = key == "env" and value == {word: f"${word}"}
+            yield Said(key, value, Origin("environment" if taken_over else "flag", flag))
     except flags.FlagError as error:
         raise ConfigError(f"{flag}: {error}", error.hint or "Correct it.") from error
 
@@ -349,6 +357,15 @@ def _print_builds(found: "Survey", request: Any) -> None:
     for spec in build.order(found, request):
         for each in build.plan(found, spec, request).builds:
             click.echo(line(words(each, found.store.name)))
+
+
+def _print_removals(found: "Survey") -> None:
+    from workbench.cli.planned import line
+    from workbench.images import build
+    from workbench.plan.image_commands import remove_command as words
+
+    for name in build.own_images(found):
+        click.echo(line(words(name, found.store.name)))
 
 
 def _print_run(found: "Survey", request: Any) -> None:

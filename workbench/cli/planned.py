@@ -1,8 +1,10 @@
 """A launch plan as the commands that a person would type, for `--dry-run`. They work: what they read is written."""
 
 import json
+import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,14 +61,27 @@ def _lines(launched: "Launched") -> list[str]:
 def line(command: tuple[str, ...]) -> str:
     """A command as a shell reads it; a build by the program that can, which may not be the first on PATH."""
     if command[:2] != ("docker", "build"):
-        return shlex.join(command)
+        return _joined(command)
     from workbench.engines.builder import find_program
     from workbench.engines.dialect import DOCKER
 
     program = find_program(DOCKER)
     usual = shutil.which("docker")
     name = "docker" if usual and Path(usual).samefile(program) else program
-    return f"DOCKER_BUILDKIT=1 {shlex.join((name, *command[1:]))}"
+    return f"DOCKER_BUILDKIT=1 {_joined((name, *command[1:]))}"
+
+
+def _joined(command: Sequence[str]) -> str:
+    """Words as bash and zsh read them: one line, in which nothing moves the cursor."""
+    return " ".join(shlex.quote(word) if word.isprintable() else _escaped(word) for word in command)
+
+
+def _escaped(word: str) -> str:
+    made = (
+        each if each.isprintable() and each not in "'\\" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(each))
+        for each in word
+    )
+    return f"$'{''.join(made)}'"
 
 
 def _local(plan: LaunchPlan, run: LocalRun) -> list[str]:

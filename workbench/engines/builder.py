@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -26,6 +27,8 @@ MISHAP = re.compile(
 )
 """Podman's words (measured with 4.3) for a layer that something else removed while the build used it, and for a helper
 of its service that dies with the thread that started it (golang/go#27505); a step that is killed ends with a status."""
+SENT = "podman-build-secret*"
+"""What Podman's program calls the secrets of a build, which it sends with the context and ignores like the rest."""
 KEPT = 6
 """Last lines of a step that an error shows."""
 BUILT_IN = range(19, 23)
@@ -46,7 +49,21 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
 def build_dockerfile(build: DockerfileBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
     """Build from a folder of the user's, which the program itself filters and sends."""
     wanted = image_commands.build_command(build, dialect.name)
-    return _run(wanted, build.tag, build.secrets, build.private, dialect, address)
+    with tempfile.NamedTemporaryFile("w", prefix="ignore-") as ignore:
+        if dialect.name == "podman" and build.secrets and (text := _ignored(build)):
+            ignore.write(f"{text}\n!{SENT}\n")
+            ignore.flush()
+            wanted = (*wanted[:2], f"--ignorefile={ignore.name}", *wanted[2:])
+        yield from _run(wanted, build.tag, build.secrets, build.private, dialect, address)
+
+
+def _ignored(build: DockerfileBuild) -> str:
+    """The text of the `.dockerignore` that counts for a build; empty where there is none."""
+    root = Path(build.context)
+    for file in (root / f"{build.dockerfile}.dockerignore", root / ".dockerignore"):
+        if file.is_file():
+            return file.read_text("utf-8", "surrogateescape")
+    return ""
 
 
 def _run(

@@ -102,6 +102,10 @@ def _old(text: str, title: str) -> EngineError:
     return EngineError(f"{title} and this version of Workbench do not speak the same API: {text}", "Upgrade the older.")
 
 
+def _gone(text: str, title: str) -> EngineError:
+    return Absent(f"{title}: {text}", "See `workbench ps`.")
+
+
 def _image(text: str, title: str) -> EngineError:
     return Absent("The image is gone.", "Run the same command again: it is made anew.", detail=(text,))
 
@@ -119,6 +123,7 @@ RULES: tuple[tuple[str, Maker], ...] = (
     (r"container-init binary not found", _init),
     (r"client version .* is too (old|new)", _old),
     (r"no such image|image not known|unable to find image", _image),
+    (r"no such container|does not exist in database", _gone),
     (r"is ambiguous", lambda text, title: Ambiguous(f"{title}: {text}", "Run the same command again.")),
     (
         r"has active endpoints|is being used|volume is in use|is using its referenced image",

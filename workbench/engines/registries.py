@@ -1,6 +1,7 @@
 """Images to and from registries, with the user's own logins."""
 
 import os
+import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -46,7 +47,7 @@ def push_events(messages: Iterable[Entry], reference: str) -> Generator[Event, N
     for message in messages:
         if "error" in message:
             raise EngineError(str(message["error"]))
-        digest = (message.get("aux") or {}).get("Digest", digest)
+        digest = (message.get("aux") or {}).get("Digest") or _said(message) or digest
         detail, id = message.get("progressDetail") or {}, message.get("id", "")
         layer, step = f"Layer {id}", f"push {id}"
         if message.get("status") == "Pushing" and detail.get("total"):
@@ -59,6 +60,12 @@ def push_events(messages: Iterable[Entry], reference: str) -> Generator[Event, N
             yield Event("done", layer, step, seconds=time.monotonic() - layers.pop(id))
     yield Event("done", name, "push", seconds=time.monotonic() - begun)
     return digest
+
+
+def _said(message: Entry) -> str:
+    """The digest in the last words of a push; older engines say it nowhere else."""
+    found = re.search(r"digest: (sha256:[0-9a-f]{64})", str(message.get("status") or message.get("stream") or ""))
+    return found[1] if found else ""
 
 
 def _login(client: "Client", reference: str, login: Login | None) -> dict[str, str] | None:

@@ -27,7 +27,7 @@ PATIENCE = 120
 """Seconds that one call to an engine that did answer may take; a busy one needs them to start containers."""
 OLDEST, NEWEST = (1, 41), (1, 51)
 """API versions that we speak."""
-LISTINGS = 5
+LISTINGS = 10
 """Times that a listing is asked for again which failed because one of the listed went."""
 
 DOCTOR = "`workbench doctor` looks at the engine."

@@ -1,11 +1,13 @@
 """`build-image`: the builds of a project's images, with what surrounds them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench import consent, files, hostnet, process, show
+from workbench.engines.failures import Absent
 from workbench.errors import ConfigError, EngineError, ProjectError
 from workbench.flow import Ui
 from workbench.images import context, version
@@ -76,7 +78,14 @@ def plan(found: Survey, spec: ImageSpec, request: BuildRequest) -> Planned:
     """The builds of one image, as the project is now."""
     folder, content = spec.folder or "", _dockerfile(found, spec)
     seen = context.survey(found.project.root, folder)
+    if images.needs(spec, images.Folder(content), found.references()):
+        # No registry has what it starts from.
+        spec = replace(spec, build=replace(spec.build, pull=False, pull_on_force=False))
+        request = replace(request, pull=False)
     made_from = inputs(found, spec, content, seen)
+    if images.pulls(spec.build, force=request.base, pull=request.pull):
+        # What is here is not what it will start from.
+        made_from = {name: each for name, each in made_from.items() if not context.is_base(name)}
     builds = images.plan_builds(
         found.project,
         [spec],
@@ -93,6 +102,8 @@ def plan(found: Survey, spec: ImageSpec, request: BuildRequest) -> Planned:
 def inputs(found: Survey, spec: ImageSpec, content: bytes, seen: Context) -> dict[str, str]:
     """What an image would be made from now."""
     args = {**spec.build.args, **spec.build.private}
+    # What is there for the time of the build only is told by its template.
+    seen = Context(tuple(entry for entry in seen.entries if entry.path != PIP or not _is_made(found.project.root)))
     bases = {name: image.id for name in dockerfile.bases(content, args) if (image := found.store.image(name))}
     return context.inputs(found.project.root, spec.folder or "", seen, spec.build, bases)
 
@@ -126,19 +137,25 @@ def clean(found: Survey, ui: Ui) -> Iterator[str]:
 
     Nothing goes that this project's builds did not make.
     """
+    for name in own_images(found):
+        ui.command(image_commands.remove_command(name, found.store.name))
+        try:
+            found.store.remove(name)
+        except Absent:
+            # It went with another one.
+            continue
+        except EngineError as error:
+            ui.note(f"{name} stays: {error.message}")
+        else:
+            yield name
+
+
+def own_images(found: Survey) -> Iterator[str]:
+    """What this project's builds made, by name; by id where another image has taken the name."""
     mine = f"{found.project.root}/docker/"
     for image in found.store.labelled(PROJECT):
-        if not image.labels[PROJECT].startswith(mine) or BUILD in image.labels:
-            continue
-        for name in image.tags or (image.id,):
-            command: Command = image_commands.remove_command(name, found.store.name)
-            ui.command(command)
-            try:
-                found.store.remove(name)
-            except EngineError as error:
-                ui.note(f"{name} stays: {error.message}")
-            else:
-                yield name
+        if image.labels[PROJECT].startswith(mine) and BUILD not in image.labels:
+            yield from image.tags or (image.id,)
 
 
 def _with_folder(found: Survey, spec: ImageSpec) -> ImageSpec:
@@ -179,21 +196,36 @@ def _write_version(found: Survey, ui: Ui) -> None:
 def pip_conf(root: Path) -> Iterator[None]:
     """`pip.conf` from `pip.conf.template` while images are built, where the project has none of its own."""
     template, target = root / TEMPLATE, root / PIP
-    ours = not target.exists() or target.read_bytes().startswith(MADE)
-    if not template.is_file() or not ours:
+    if not template.is_file():
         yield
         return
-    files.replace(target, MADE + template.read_bytes())
+    with files.shared(root) as nobody_else:
+        if os.path.lexists(target) and not _is_made(root):
+            yield
+            return
+        try:
+            # Who may read the template may read the copy.
+            files.replace(target, MADE + template.read_bytes(), mode=template.stat().st_mode)
+            yield
+        finally:
+            if nobody_else():
+                target.unlink(missing_ok=True)
+
+
+def _is_made(root: Path) -> bool:
+    """Whether the project's `pip.conf` is a copy of its template."""
+    target = root / PIP
     try:
-        yield
-    finally:
-        target.unlink(missing_ok=True)
+        return not target.is_symlink() and target.read_bytes().startswith(MADE)
+    except OSError:
+        return False
 
 
 def _tell(planned: Planned, ui: Ui) -> None:
     """How much a build may send, and what to do where that is much."""
     seen = planned.context
-    ui.note(f"{planned.reference}: context {show.size(seen.size)}, {len(seen.entries)} files")
+    number = f"{len(seen.entries)} file{'s' if len(seen.entries) > 1 else ''}"
+    ui.note(f"{planned.reference}: context {show.size(seen.size)}, {number}")
     if seen.size > context.LARGE:
         most = ", ".join(f"{name} {show.size(size)}" for name, size in seen.largest)
         ui.note(f"That is much to send: {most}. Name in .dockerignore what the image does not need.")
@@ -223,6 +255,12 @@ def _script(words: Command, when: str, root: Path, ui: Ui) -> None:
         yield Event("failed" if code else "done", name, when, seconds=None if code else 0)
 
     ui.command(words)
-    ui.work(events())
+    try:
+        ui.work(events())
+    except (OSError, process.ProgramMissing) as error:
+        why = error.message if isinstance(error, process.ProgramMissing) else f"{words[0]}: {error.strerror}."
+        raise EngineError(
+            f"The script {when} cannot be run: {why}", "Have it begin with `#!/bin/sh` and be executable: chmod +x."
+        ) from error
     if code:
         raise EngineError(f"The script {when} ended with exit code {code}: {words[0]}", "Correct it.", detail=last)

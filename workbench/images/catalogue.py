@@ -1,7 +1,6 @@
 """Which images a project has, and what its files say of each. Reads the disk, writes nothing."""
 
 import getpass
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -27,15 +26,19 @@ class Catalogue:
         """Every image: those of folders first, in order."""
         return tuple(dict.fromkeys((*self.folders, *self.said)))
 
+    @property
+    def which(self) -> str:
+        """What there is to choose from, or to do where there is nothing."""
+        there = ", ".join(self.names)
+        return f"There are: {there}." if there else "Make one: docker/NAME/Dockerfile, say docker/dev."
+
     def image(self, name: str, scene: Scene, typed: Iterable[Said] = ()) -> ImageSpec:
         """One image, for one machine; what was `typed` goes before what files say.
 
         Raises ConfigError for a name that is none, and for values that cannot be.
         """
         if name not in self.names:
-            raise ConfigError(
-                f"{name!r} is no image of this project.", f"There are: {', '.join(self.names) or 'none'}."
-            )
+            raise ConfigError(f"{name!r} is no image of this project.", self.which)
         return settle(name, (*self.said.get(name, ()), *typed), self.folders, scene)
 
 
@@ -73,8 +76,5 @@ def variables(project: Project, place: Place) -> Variables:
         "user": place.environ.get("USER") or getpass.getuser(),
         "project": project.root.name,
         "home": str(place.home),
-        # Beyond dockerutils: `user = "{uid}:{gid}"` has a container write files that are the user's.
-        "uid": str(os.getuid()) if hasattr(os, "getuid") else "1000",
-        "gid": str(os.getgid()) if hasattr(os, "getgid") else "1000",
     }
     return Variables(names, place.environ)

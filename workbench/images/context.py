@@ -5,10 +5,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from workbench.images.spec import BuildSpec
+from workbench.plan import ignored
 from workbench.plan.digest import digest
+from workbench.plan.ignored import Rule
 
 IGNORE = ".dockerignore"
 LARGE = 100 * 1000 * 1000
@@ -16,6 +19,7 @@ LARGE = 100 * 1000 * 1000
 HASHED = 16 * 1000 * 1000
 """Bytes of the largest file that is read to see whether it changed; of larger ones size and time have to do."""
 NAMED = 3
+OPTIONS = "(options)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +56,12 @@ class Context:
 
 
 def survey(root: Path, folder: str) -> Context:
-    """What the build of an image's folder sees."""
-    from workbench.engines.sdk import unignored
-
-    entries = _entries(root, sorted(unignored(root, patterns(root, folder))))
-    return Context(tuple(entries))
-
-
-def patterns(root: Path, folder: str) -> list[str]:
-    """The lines of the Dockerfile's own `.dockerignore`, or of the project's, without comments.
-
-    The Dockerfile and the file itself are sent in any case.
-    """
-    own = root / "docker" / folder / f"Dockerfile{IGNORE}"
-    file = own if own.is_file() else root / IGNORE
-    text = file.read_text("utf-8", "replace") if file.is_file() else ""
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
-    return [*(line for line in lines if line and not line.startswith("#")), f"!docker/{folder}/Dockerfile"]
+    """What the build of an image's folder sees, and its Dockerfile and `.dockerignore`, which are sent in any case."""
+    # Podman 4.3 goes by both where there are both, and sends less.
+    file = next((name for name in (f"docker/{folder}/Dockerfile{IGNORE}", IGNORE) if (root / name).is_file()), "")
+    rules = ignored.read((root / file).read_text("utf-8", "replace")) if file else ()
+    always = {f"docker/{folder}/Dockerfile", *([file] if file else [])}
+    return Context(tuple(_entries(root, sorted({*_walk(root, "", rules), *always}))))
 
 
 def inputs(root: Path, folder: str, context: Context, build: BuildSpec, bases: Mapping[str, str]) -> dict[str, str]:
@@ -81,12 +74,17 @@ def inputs(root: Path, folder: str, context: Context, build: BuildSpec, bases: M
     for entry in context.entries:
         if (group := _group(entry.path, folder)) is not None:
             groups.setdefault(group, []).append(entry)
-    options = (dict(build.args), dict(build.private), build.target, build.platform, build.network)
+    settings = (dict(build.args), dict(build.private), build.target, build.platform, build.network)
     return {
         **{group: digest([_fingerprint(root, entry) for entry in entries]) for group, entries in groups.items()},
-        "(options)": digest(options),
+        OPTIONS: digest(settings),
         **{f"({name})": id.removeprefix("sha256:")[:16] for name, id in bases.items()},
     }
+
+
+def is_base(name: str) -> bool:
+    """Whether one of the `inputs` is an image that is started from."""
+    return name.startswith("(") and name != OPTIONS
 
 
 def _group(path: str, folder: str) -> str | None:
@@ -97,6 +95,23 @@ def _group(path: str, folder: str) -> str | None:
     return f"docker/{folder}/" if path.startswith(f"docker/{folder}/") else None
 
 
+def _walk(root: Path, folder: str, rules: tuple[Rule, ...]) -> Iterator[str]:
+    """What is below a folder and not left out, in POSIX form."""
+    try:
+        found = list(os.scandir(root / folder))
+    except FileNotFoundError:
+        # Gone meanwhile.
+        return
+    for each in found:
+        path = f"{folder}/{each.name}" if folder else each.name
+        out = ignored.leaves_out(rules, path)
+        if not each.is_dir(follow_symlinks=False):
+            if not out:
+                yield path
+        elif not out or ignored.may_take_back(rules, path):
+            yield from _walk(root, path, rules)
+
+
 def _entries(root: Path, paths: Iterable[str]) -> Iterator[Entry]:
     for path in paths:
         try:
@@ -104,8 +119,7 @@ def _entries(root: Path, paths: Iterable[str]) -> Iterator[Entry]:
         except FileNotFoundError:
             # Gone since the walk.
             continue
-        if not stat.S_ISDIR(status.st_mode):
-            yield Entry(Path(path).as_posix(), status)
+        yield Entry(path, status)
 
 
 def _fingerprint(root: Path, entry: Entry) -> list[str]:
@@ -122,7 +136,13 @@ def _content(path: Path, status: os.stat_result) -> str:
     if status.st_size > HASHED:
         return f"{status.st_size} {status.st_mtime_ns}"
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _hashed(path, status.st_mtime_ns)
     except OSError as error:
         # The build will say so itself, if it needs it.
         return str(error.strerror)
+
+
+@cache
+def _hashed(path: Path, modified: int) -> str:
+    """The images of a project see mostly the same files."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -47,4 +47,7 @@ def _changed(found: Survey, folder: str, image: Image) -> tuple[str, ...]:
         return ("what it was built from is not known: it was not built by build-image",)
     root = found.project.root
     content = (root / "docker" / folder / "Dockerfile").read_bytes()
-    return changes(before, build.inputs(found, found.spec(folder), content, context.survey(root, folder)))
+    now = build.inputs(found, found.spec(folder), content, context.survey(root, folder))
+    # One that only came with the build is not known; one that is gone makes nothing old.
+    told = {name: each for name, each in now.items() if name in before or not context.is_base(name)}
+    return changes({name: each for name, each in before.items() if name in now or not context.is_base(name)}, told)

@@ -6,10 +6,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from workbench import consent, process
-from workbench.errors import EngineError, NotReadyError
+from workbench.errors import ConfigError, EngineError, NoEngineError, NotReadyError
 from workbench.flow import Ui
 from workbench.images.spec import Image, ImageRun, ImageSpec, Said
 from workbench.images.survey import Survey
@@ -45,7 +46,7 @@ def plan(found: Survey, request: RunRequest) -> tuple[ImageRun, tuple[str, ...]]
     """The container to start, and lines that the user should read."""
     spec = found.spec(request.image, request.typed)
     reference = found.reference(spec)
-    image = found.built(spec.key, reference) if spec.folder is not None else found.store.image(reference)
+    image = found.built(spec.folder, reference) if spec.folder is not None else found.store.image(reference)
     choice = device.choose(spec.run.device, found.facts)
     # Loss of a terminal must not lose the container that is to be kept, and Docker removes none that restarts.
     run = ImageRun(
@@ -78,7 +79,15 @@ def command(found: Survey, run: ImageRun) -> tuple[tuple[str, ...], dict[str, st
 def attached(found: Survey, run: ImageRun) -> int:
     """Run it with this terminal; its exit code."""
     argv, env = command(found, run)
-    return process.attach(argv, env=env)
+    return process.attach(argv, env=env, after_signal=lambda: _end(found, run))
+
+
+def _end(found: Survey, run: ImageRun) -> None:
+    """End a container that is still there: Podman's program leaves it behind when the terminal goes."""
+    with suppress(EngineError, NoEngineError, process.TookTooLong):
+        if found.store.ports(run.name) is not None:
+            argv, env = found.store.program(image_commands.stop_command(run.name, found.store.name))
+            process.run(argv, env=env, timeout=60)
 
 
 def detached(found: Survey, run: ImageRun) -> Started:
@@ -91,22 +100,26 @@ def detached(found: Survey, run: ImageRun) -> Started:
     return Started(run.name, run.image, found.store.ports(run.name) or {})
 
 
-def address(found: Survey, run: ImageRun, patience: float = PATIENCE) -> str:
+def check_port(run: ImageRun) -> None:
+    """Raise ConfigError when no port is published, so that nothing of it can be opened."""
+    if not run.spec.ports:
+        raise ConfigError(f"{run.image} publishes no port: there is nothing to open.", "Publish one: -a '-p 8080:80'")
+
+
+def address(found: Survey, run: ImageRun, patience: float = PATIENCE, *, started: bool = True) -> str:
     """The web address of a container's first published port, once something answers there.
 
-    Raises NotReadyError when nothing does, EngineError when no port is published.
+    Raises NotReadyError when nothing does. `started`: the container is there, or was.
     """
-    if not run.spec.ports:
-        raise EngineError(
-            f"{run.image} publishes no port, so there is nothing to open.", "Publish one: -a '-p 8080:80'"
-        )
     deadline = time.monotonic() + patience
     first = run.spec.ports[0]
-    seen = False
+    seen = started
     while time.monotonic() < deadline:
         published = found.store.ports(run.name)
         if published is None and seen:
-            raise NotReadyError(f"{run.name} ended before it answered.", "Keep it with -k, and see `docker logs`.")
+            logs = f"{found.store.name} logs {run.name}"
+            hint = f"See why: {logs}" if run.keep else f"Keep it with -k to see why: {found.store.name} logs NAME"
+            raise NotReadyError(f"{run.name} ended before it answered.", hint)
         seen = seen or published is not None
         place = (published or {}).get(f"{first.container}/{first.protocol}")
         if place and _answers(place):
@@ -123,7 +136,7 @@ def when_reached(found: Survey, run: ImageRun, ui: Ui, then: Callable[[str], Non
 
     def wait() -> None:
         try:
-            then(address(found, run))
+            then(address(found, run, started=False))
         except (EngineError, NotReadyError) as error:
             ui.note(error.message)
 

@@ -99,7 +99,7 @@ def settle(key: str, all_said: Iterable[Said], folders: Collection[str], scene: 
     known, found = tuple(all_said), _Found()
     for said in _chosen(known, docked=scene.docked):
         _add(found, said, scene)
-    spec = _spec(key, found)
+    spec = _spec(key, found, scene.variables.environ)
     folder = key if key in folders else spec.name if spec.name in folders and spec.prefix else None
     spec = replace(spec, folder=folder)
     if known:
@@ -164,14 +164,14 @@ def _expand_mount(value: Any, variables: Variables) -> Expanded:
     return Expanded([dict(cast(dict[str, object], rest.value), source=source.value)], source.reads)
 
 
-def _spec(key: str, found: _Found) -> ImageSpec:
+def _spec(key: str, found: _Found, environ: Mapping[str, str]) -> ImageSpec:
     """The parts of an image from the values by key."""
     made: dict[type, dict[str, Any]] = {ImageSpec: {}, BuildSpec: {}, RunSpec: {}}
     for name, value in found.values.items():
         known = KEYS[name]
         made[known.part][known.field] = tuple(value.values()) if known.plain else value
     for part, collection in ((BuildSpec, "build-args"), (RunSpec, "env")):
-        _set_private_apart(made[part], collection, found)
+        _set_private_apart(made[part], collection, found, environ)
     return ImageSpec(
         key,
         **made[ImageSpec],
@@ -182,13 +182,17 @@ def _spec(key: str, found: _Found) -> ImageSpec:
     )
 
 
-def _set_private_apart(part: dict[str, Any], key: str, found: _Found) -> None:
-    """Move what was made from the user's environment, or is called a secret, out of what can be shown."""
+def _set_private_apart(part: dict[str, Any], key: str, found: _Found, environ: Mapping[str, str]) -> None:
+    """Move what was made from the user's environment, or is called a secret, out of what can be shown.
+
+    It reaches the engine's program through the environment, where a project must not say which program that is.
+    """
     every = part.get(KEYS[key].field, {})
     private = {
         name: value
         for name, value in every.items()
-        if f"{key}.{name}" in found.reads or values.names_secret(name) or values.has_login(value)
+        if (f"{key}.{name}" in found.reads or values.names_secret(name) or values.has_login(value))
+        and (environ.get(name) == value or not values.steers_programs(name))
     }
     if private:
         part["private"] = private

@@ -1,9 +1,10 @@
 """What there is before anything is done with the images of a project: the project, its images, the engine."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench import config, engines, flow, project
@@ -11,6 +12,7 @@ from workbench.engines.base import Engine, ImageStore
 from workbench.errors import ConfigError, EngineError
 from workbench.images import catalogue
 from workbench.images.catalogue import Catalogue
+from workbench.images.places import Variables
 from workbench.images.settle import Scene
 from workbench.images.spec import Image, ImageSpec, Said
 from workbench.model import HostFacts, Project
@@ -76,21 +78,27 @@ def survey(path: Path, engine: str, environ: Mapping[str, str]) -> Iterator[Surv
         facts = flow.host_facts(connected, environ)
         place = Place(found.root, Path.home(), environ)
         docked = facts.remote and not facts.desktop
-        scene = Scene(place, catalogue.variables(found, place), docked)
-        name = naming.workbench_name(found.name, str(found.root))
-        yield Survey(found, listed, scene, connected, store, facts, State.of(name))
+        # Beyond dockerutils: who the user is inside, where a rootless engine has them as root, and how the project's
+        # other images are called.
+        inside = {"uid": 0, "gid": 0} if facts.rootless else {"uid": facts.uid, "gid": facts.gid}
+        scene = Scene(place, _more(catalogue.variables(found, place), inside), docked)
+        state = State.of(naming.workbench_name(found.name, str(found.root)))
+        plain = Survey(found, listed, scene, connected, store, facts, state)
+        called = {f"{re.sub('[^A-Za-z0-9]', '_', name)}_image": image for name, image in plain.references().items()}
+        yield replace(plain, scene=replace(scene, variables=_more(scene.variables, called)))
     finally:
         connected.close()
+
+
+def _more(variables: Variables, names: Mapping[str, object]) -> Variables:
+    return replace(variables, names={**variables.names, **{name: str(value) for name, value in names.items()}})
 
 
 def require_names(listed: Catalogue, names: Iterable[str]) -> tuple[str, ...]:
     """Names of images; raises ConfigError that tells which there are when none is given."""
     wanted = tuple(names)
     if not wanted:
-        there = ", ".join(listed.names)
-        raise ConfigError(
-            "Which image?", f"There are: {there}." if there else "Make one: docker/NAME/Dockerfile, say docker/dev."
-        )
+        raise ConfigError("Which image?", listed.which)
     return wanted
 
 

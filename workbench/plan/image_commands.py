@@ -54,6 +54,11 @@ def run_command(run: ImageRun, program: str) -> Command:
     )
 
 
+def stop_command(name: str, program: str) -> Command:
+    """`docker stop …`, with little patience."""
+    return (program, "stop", "-t", "2", name)
+
+
 def tag_command(image: str, name: str, program: str) -> Command:
     """`docker tag …`."""
     return (program, "tag", image, name)

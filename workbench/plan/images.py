@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from workbench.errors import ConfigError
-from workbench.images.spec import DockerfileBuild, ImageSpec
+from workbench.images.spec import BuildSpec, DockerfileBuild, ImageSpec
 from workbench.labels import INPUTS, PROJECT
 from workbench.model import Project, Secret
 from workbench.plan import dockerfile, naming
@@ -67,6 +67,11 @@ def needs(spec: ImageSpec, folder: Folder, references: Mapping[str, str]) -> tup
     return tuple(name for name, reference in references.items() if reference in named and name != spec.key)
 
 
+def pulls(build: BuildSpec, *, force: bool, pull: bool) -> bool:
+    """Whether newer images to start from are looked for."""
+    return pull or build.pull or (force and build.pull_on_force)
+
+
 def plan_builds(
     project: Project,
     specs: Sequence[ImageSpec],
@@ -93,7 +98,7 @@ def plan_builds(
             spec.folder,
             folders[spec.folder],
             user,
-            pull=pull or spec.build.pull or (force and spec.build.pull_on_force),
+            pull=pulls(spec.build, force=force, pull=pull),
             secrets=secrets,
             proxies=proxies or {},
         )

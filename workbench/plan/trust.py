@@ -68,7 +68,8 @@ def _asks_of_container(spec: ImageSpec) -> Iterator[str]:
 
 def _reads(spec: ImageSpec, *, build: bool) -> Iterator[str]:
     for item, names in sorted(spec.reads.items()):
-        if not item.startswith("mounts.") and item.startswith("build-args.") == build:
+        written = not item.startswith("mounts.") and _from_files(spec.origins, item)
+        if written and item.startswith("build-args.") == build:
             yield f"See the value of your environment variable {', '.join(names)} (in {item})."
 
 
