@@ -28,6 +28,7 @@ COMMANDS = {
     "pull": ("images", "Fetch an image of the project from where it is published."),
     "transfer": ("images", "Send an image to another machine, without the layers that are there."),
     "images": ("images", "List the project's images, and what changed since they were built."),
+    "dock": ("dock", "Other machines whose engines are used from here, over ssh."),
     "prune": ("prune", "Remove what no workbench needs any more."),
     "doctor": ("doctor", "Say what a launch would find here, and how to fix what is missing."),
     "config": ("configuration", "Show the effective configuration and its schema."),

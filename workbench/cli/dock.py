@@ -1,0 +1,153 @@
+"""`workbench dock`: other machines whose engines are used from here. Also under dockerutils' names."""
+
+import json as json_
+import sys
+from collections.abc import Callable
+
+import click
+
+from workbench import __version__
+from workbench.cli import cloud
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group("dock", context_settings=HELP)
+def dock_command() -> None:
+    """Other machines, reached by your own ssh, whose engines are used from here.
+
+    A name of ~/.ssh/config is a dock without further ado; `add` gives a name to any other machine.
+    """
+
+
+@dock_command.command("add", context_settings=HELP)
+@click.argument("name")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+def add(name: str, host: str) -> None:
+    """Put a machine on the list of docks."""
+    from workbench import ssh
+    from workbench.docks.book import Dock, book
+
+    book().add(Dock(name, ssh.host(host)))
+    click.echo(f"{name} is {host}. What it has: workbench dock doctor {name}", err=True)
+
+
+@dock_command.command("rm", context_settings=HELP)
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take a machine off the list. Nothing happens to the machine."""
+    from workbench.docks.book import book
+
+    gone = book().remove(name)
+    click.echo(f"{gone.name} ({gone.host}) is no longer on the list.", err=True)
+
+
+@dock_command.command("ls", context_settings=HELP)
+@click.argument("names", nargs=-1)
+@click.option("--json", is_flag=True, help="One JSON list on standard output.")
+def ls(names: tuple[str, ...], json: bool) -> None:
+    """Show each dock: whether it answers (in 5 s at most), its engine, GPUs, load and workbenches."""
+    from dataclasses import asdict
+
+    from workbench import show
+    from workbench.docks import look
+    from workbench.docks.book import book
+
+    listed = book()
+    docks = [listed.find(name) for name in names] or list(listed.docks().values())
+    found = look.look_at_all(docks)
+    if json:
+        click.echo(
+            json_.dumps([{**asdict(each), "dock": each.dock.name, "host": str(each.dock.host)} for each in found])
+        )
+    elif found:
+        click.echo(show.table(look.HEAD, map(look.row, found)))
+    else:
+        click.echo("No docks. `workbench dock add NAME [USER@]HOST` puts a machine on the list.", err=True)
+
+
+@dock_command.command("ssh", context_settings={**HELP, "allow_interspersed_args": False})
+@click.argument("name")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh_(name: str, command: tuple[str, ...]) -> int:
+    """Open a terminal on a dock, or run a command there."""
+    import shlex
+
+    from workbench import process
+    from workbench.docks.book import book
+
+    host = book().find(name).host
+    return process.attach(("ssh", *host.words, *((shlex.join(command),) if command else ())))
+
+
+@dock_command.command("doctor", context_settings=HELP)
+@click.argument("name")
+@click.option("--json", is_flag=True, help="One JSON list on standard output.")
+def doctor(name: str, json: bool) -> int:
+    """Say what a dock lacks, and how to mend it. Exit code 6 when it cannot be used."""
+    from dataclasses import asdict
+
+    from workbench.docks import look
+    from workbench.docks.book import book
+
+    found = list(look.checks(look.look(book().find(name))))
+    if json:
+        click.echo(json_.dumps([asdict(each) for each in found]))
+    else:
+        for each in found:
+            click.echo(f"{'✓' if each.ok else '✗'} {each.what}: {each.found}")
+            if each.fix:
+                click.echo(f"    → {each.fix}")
+    return 0 if all(each.ok for each in found if each.what in ("ssh", "engine")) else 6
+
+
+@dock_command.command("env", context_settings=HELP)
+@click.argument("name")
+@click.option("--shell", type=click.Choice(["bash", "zsh", "fish"]), default="bash", help="Whose words to print.")
+@click.option("--pid", type=int, default=None, help="The process with which it ends; default: the calling shell.")
+def env(name: str, shell: str, pid: int | None) -> None:
+    """Print what has a shell's docker commands go to a dock, until `castoff`: for eval, see `source dock NAME`."""
+    import os
+    from pathlib import Path
+
+    from workbench import process
+    from workbench.docks import tunnel
+    from workbench.docks.book import book, check_name
+    from workbench.docks.shell import docked
+
+    dock = book().find(check_name(name))
+    with tunnel.held(dock) as there:
+        log = there.folder / "holder.log"
+        argv = (sys.executable, "-P", "-m", "workbench.docks.holder", name, str(pid or os.getppid()))
+        holder = process.detach(argv, env=process.environment(), cwd=Path("/"), log=log)
+        # Podman's own program has another variable for the same thing.
+        variable = "CONTAINER_HOST" if there.kind == "podman" else "DOCKER_HOST"
+        click.echo(docked(shell, name, {variable: there.engine}, holder), nl=False)  # type: ignore[arg-type]
+        # Until the holder holds it too: the tunnel outlives its last holder by some seconds.
+
+
+for _each in (cloud.create, cloud.start, cloud.stop, cloud.destroy):
+    dock_command.add_command(_each)
+
+
+def _main(name: str, command: click.Command, *before: str) -> Callable[[], None]:
+    """The entry point of a command that has dockerutils' name."""
+
+    def run() -> None:
+        from workbench.cli import edge
+
+        arguments = [*before, *sys.argv[1:]]
+        named = click.version_option(__version__, "--version", prog_name=name)(command)
+        edge.run(lambda: named(arguments, standalone_mode=False, prog_name=name), json="--json" in arguments)
+
+    return run
+
+
+register_dock = _main("register-dock", add)
+unregister_dock = _main("unregister-dock", remove)
+ls_dock = _main("ls-dock", ls)
+ssh_dock = _main("ssh-dock", ssh_)
+create_dock = _main("create-dock", cloud.create)
+start_dock = _main("start-dock", cloud.start)
+stop_dock = _main("stop-dock", cloud.stop)
+destroy_dock = _main("destroy-dock", cloud.destroy)

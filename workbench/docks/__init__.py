@@ -1,0 +1,1 @@
+"""Docks: other machines whose engines are used from here, over ssh."""

@@ -1,0 +1,1 @@
+"""Machines of Amazon as docks, through boto3."""
