@@ -49,7 +49,7 @@ def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Eve
 def build_dockerfile(build: DockerfileBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
     """Build from a folder of the user's, which the program itself filters and sends."""
     wanted = image_commands.build_command(build, dialect.name)
-    with tempfile.NamedTemporaryFile("w", prefix="ignore-") as ignore:
+    with tempfile.NamedTemporaryFile("w", prefix="ignore-", encoding="utf-8", errors="surrogateescape") as ignore:
         if dialect.name == "podman" and build.secrets and (text := _ignored(build)):
             ignore.write(f"{text}\n!{SENT}\n")
             ignore.flush()
@@ -62,7 +62,8 @@ def _ignored(build: DockerfileBuild) -> str:
     root = Path(build.context)
     for file in (root / f"{build.dockerfile}.dockerignore", root / ".dockerignore"):
         if file.is_file():
-            return file.read_text("utf-8", "surrogateescape")
+            # Podman 4 reads a leading slash only where it finds the file by itself; it means nothing.
+            return re.sub(r"(?m)^(!?)/+", r"\1", file.read_text("utf-8", "surrogateescape"))
     return ""
 
 

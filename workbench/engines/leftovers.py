@@ -1,5 +1,6 @@
 """What of ours on a container engine no workbench needs any more. Pure: lists from the engine in, leftovers out."""
 
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,4 +116,10 @@ def _plain(id: str) -> str:
 
 
 def _is_there(project: str) -> bool:
-    return bool(project) and Path(project).is_dir()
+    """Whether a project's folder is there. One that this user may not look at is somebody else's."""
+    try:
+        return bool(project) and stat.S_ISDIR(Path(project).stat().st_mode)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
