@@ -33,8 +33,19 @@ def until(true: Callable[[], object]) -> None:
 
 
 def agents(me: Person) -> list[psutil.Process]:
-    """The agents of this person that run detached."""
-    return [each for each in me.processes() if "workbench.agent" in _words(each)]
+    """The agents of this person that run detached.
+
+    One that is about to become another program, an agent's child, still has the words of the agent.
+    """
+    found = {each.pid: each for each in me.processes() if "workbench.agent" in _words(each)}
+    return [each for each in found.values() if _parent(each) not in found]
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
 
 
 def _words(process: psutil.Process) -> list[str]:
