@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench import cancel
 from workbench.errors import WorkbenchError
@@ -77,19 +77,16 @@ def lines(
 
     Closing the generator ends the program: SIGTERM, and SIGKILL after five seconds. So does cancelling.
     """
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            env=environment(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A Ctrl-C of the user reaches us; we then end the child, so that it never dies half-way by itself.
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+    # A Ctrl-C of the user reaches us; we then end the child, so that it never dies half-way by itself.
+    child = _begin(
+        argv,
+        env=environment(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     stdout = child.stdout
     if stdout is None:  # pragma: no cover - PIPE was asked for
         raise AssertionError("no pipe")
@@ -119,26 +116,7 @@ def talk(argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path
 
     The program is expected to end when its input does.
     """
-    import socket
-
-    ours, theirs = socket.socketpair()
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            env=environment(env),
-            cwd=cwd,
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except BaseException as error:
-        ours.close()
-        if isinstance(error, FileNotFoundError):
-            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
-        raise
-    finally:
-        theirs.close()
+    child, ours = _linked(argv, env=environment(env), cwd=cwd, stderr=subprocess.DEVNULL)
     # Reap it when it ends.
     threading.Thread(target=child.wait, daemon=True).start()
     return ours
@@ -185,10 +163,7 @@ def attach(
     It decides what a signal means: Ctrl-C reaches it from the terminal, what ends this process is handed on. Where
     something was, `after_signal` is called when the program has ended.
     """
-    try:
-        child = subprocess.Popen(list(argv), env=environment(env))
-    except FileNotFoundError as error:
-        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+    child = _begin(argv, env=environment(env))
     with _signals_for(child) as handed_on:
         code = child.wait()
         if handed_on and after_signal:
@@ -250,23 +225,11 @@ class Conversation:
 
 def converse(argv: Sequence[str], *, log: Path) -> Conversation:
     """Start a program to converse with; what it says on standard error is appended to `log` (0600)."""
-    import socket
-
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    ours, theirs = socket.socketpair()
     try:
-        child = subprocess.Popen(
-            list(argv), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=descriptor, start_new_session=True
-        )
-    except BaseException as error:
-        ours.close()
-        if isinstance(error, FileNotFoundError):
-            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
-        raise
+        return Conversation(*_linked(argv, stderr=descriptor))
     finally:
-        theirs.close()
         os.close(descriptor)
-    return Conversation(child, ours)
 
 
 class Feed:
@@ -275,18 +238,14 @@ class Feed:
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         # Not pipes: nobody reads while it is fed.
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        try:
-            self._child = subprocess.Popen(
-                list(argv),
-                env=environment(env),
-                stdin=subprocess.PIPE,
-                stdout=self._out,
-                stderr=self._err,
-                # A Ctrl-C of the user reaches us; we then end the child.
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+        self._child = _begin(
+            argv,
+            env=environment(env),
+            stdin=subprocess.PIPE,
+            stdout=self._out,
+            stderr=self._err,
+            start_new_session=True,
+        )
 
     def write(self, data: bytes) -> bool:
         """Write all of it; False when the program reads no more."""
@@ -318,6 +277,29 @@ class Feed:
                 self._child.stdin.close()
         self._out.close()
         self._err.close()
+
+
+def _begin(argv: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a program, as `subprocess.Popen` does."""
+    try:
+        return subprocess.Popen(list(argv), **options)
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+
+
+def _linked(argv: Sequence[str], **options: Any) -> "tuple[subprocess.Popen[bytes], socket.socket]":
+    """Start a program in a session of its own; our end of its standard input and output."""
+    import socket
+
+    ours, theirs = socket.socketpair()
+    try:
+        streams = {"stdin": theirs.fileno(), "stdout": theirs.fileno()}
+        return _begin(argv, **streams, start_new_session=True, **options), ours
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
 
 
 def _text(raw: bytes) -> str:
