@@ -14,6 +14,8 @@ from workbench.ssh import SAFE, Host
 
 PATIENCE = 5.0
 """Seconds that a dock has to answer."""
+WIDE = 32
+"""Characters of a problem in the list."""
 DRIFT = 60.0
 """Seconds by which two clocks may differ: tokens and certificates become strange beyond."""
 SCRIPT = f"""sh -c '
@@ -124,7 +126,9 @@ def row(found: Look) -> tuple[str, ...]:
     """A dock as cells under HEAD."""
     name, machine = found.dock.name, str(found.dock.host)
     if found.problem:
-        return (name, machine, found.problem, "-", "-", "-", "-", "-")
+        # The whole of it says the doctor.
+        short = re.sub(r"^ssh: (connect to host \S+ port \d+: )?", "", found.problem)
+        return (name, machine, short if len(short) <= WIDE else f"{short[: WIDE - 1]}…", "-", "-", "-", "-", "-")
     gpus = ", ".join(f"{found.gpus.count(gpu)} x {gpu}" for gpu in dict.fromkeys(found.gpus))
     load = f"{found.load:.1f} of {found.cores}" if found.load is not None and found.cores else "-"
     running = "-" if found.running is None else str(found.running)
