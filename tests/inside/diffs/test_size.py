@@ -17,7 +17,8 @@ import resource, sys, pathlib
 from workbench.inside.diffs.convert import convert
 made = convert(pathlib.Path(sys.argv[1]).read_bytes(), "a")
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, len(made.page), sum(map(len, made.images.values())))
+peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0]
+print(used.ru_utime + used.ru_stime, int(peak) / 1024, len(made.page), sum(map(len, made.images.values())))
 """
 PLAIN_PAGE = 60_000
 """Characters of a page with little in it."""

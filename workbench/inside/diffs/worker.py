@@ -33,6 +33,7 @@ STOUT = 1 << 30
 NICE = 5
 """A quarter of a core that somebody computes on; with the lowest priority a conversion waits for minutes there."""
 OOM = Path("/proc/self/oom_score_adj")
+STATUS = Path("/proc/self/status")
 
 
 def main(convert: Convert | None = None) -> None:
@@ -117,6 +118,11 @@ def _stand_back() -> None:
 
 def _memory() -> int:
     """The most memory that this process has taken, in bytes."""
+    with suppress(OSError):
+        # Not by getrusage, where Linux tells it: there it begins with that of the server which started this process.
+        for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 
