@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
     from workbench.docks.cloud import Machine, MachinePlan
-    from workbench.docks.life import Keeper, Owned
+    from workbench.docks.life import Fleet, Owned
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 JSON = click.option("--json", is_flag=True, help="One JSON document on standard output.")
@@ -20,15 +20,15 @@ WAIT = click.option("--wait", default="5m", metavar="TIME", help="How long to wa
 
 
 @contextmanager
-def _at_work(json: bool) -> "Iterator[tuple[Keeper, Terminal]]":
+def _at_work(json: bool) -> "Iterator[tuple[Fleet, Terminal]]":
     """The docks of this user, and the terminal; signals end the work in order."""
     from workbench.cli.signals import as_interrupt
     from workbench.cli.terminal import ui
     from workbench.docks.book import book
-    from workbench.docks.life import Keeper
+    from workbench.docks.life import Fleet
 
     with as_interrupt():
-        yield Keeper(book(), Path.home()), ui(0, interactive=not json)
+        yield Fleet(book(), Path.home()), ui(0, interactive=not json)
 
 
 @click.command("create", context_settings=HELP)
@@ -60,9 +60,9 @@ def create(name: str, json: bool, **given: Any) -> int:
     from workbench.docks import cloud
 
     patience = cloud.seconds(given["wait"])
-    with _at_work(json) as (keeper, terminal):
-        maker = keeper.provider(given["provider"])
-        plan = maker.complete(_wanted(name, keeper, given))
+    with _at_work(json) as (fleet, terminal):
+        maker = fleet.provider(given["provider"])
+        plan = maker.complete(_wanted(name, fleet, given))
         price = maker.price(plan)
         if given["dry_run"]:
             click.echo(json_.dumps(_planned(plan, price)) if json else "\n".join(_lines(plan, price)))
@@ -71,7 +71,7 @@ def create(name: str, json: bool, **given: Any) -> int:
             terminal.note(line)
         if not _agreed("Make it?", given["yes"], terminal):
             return 1
-        machine = keeper.create(given["provider"], plan, terminal, patience)
+        machine = fleet.create(given["provider"], plan, terminal, patience)
     _tell(name, machine, json, price=price)
     terminal.note(f"Its engine is being installed, which takes some minutes: workbench dock doctor {name}")
     return 0
@@ -87,9 +87,9 @@ def start(name: str, allow: str | None, wait: str, json: bool) -> None:
     from workbench.docks import cloud, life
 
     patience = cloud.seconds(wait)
-    with _at_work(json) as (keeper, terminal):
+    with _at_work(json) as (fleet, terminal):
         admitted = life.here() if allow == "here" else cloud.network(allow) if allow else ""
-        machine = keeper.start(name, terminal, patience, admitted)
+        machine = fleet.start(name, terminal, patience, admitted)
     _tell(name, machine, json)
 
 
@@ -98,8 +98,8 @@ def start(name: str, allow: str | None, wait: str, json: bool) -> None:
 @JSON
 def stop(name: str, json: bool) -> None:
     """Stop a dock: workbenches on it end, its disk stays and costs a little."""
-    with _at_work(json) as (keeper, terminal):
-        machine = keeper.stop(name, terminal)
+    with _at_work(json) as (fleet, terminal):
+        machine = fleet.stop(name, terminal)
     _tell(name, machine, json)
 
 
@@ -111,15 +111,15 @@ def destroy(name: str, yes: bool, json: bool) -> int:
     """Remove a dock with its machine and disk, for ever. One that was not made here is left alone."""
     from workbench.docks import life
 
-    with _at_work(json) as (keeper, terminal):
-        found = keeper.owned(name)
+    with _at_work(json) as (fleet, terminal):
+        found = fleet.owned(name)
         losses = life.lost(found)
         terminal.note(_whole(found))
         for each in losses:
             terminal.note(f"  lost: {each}")
         if not _agreed("Destroy it?" if losses else "Take it off the list?", yes, terminal):
             return 1
-        keeper.destroy(found, terminal)
+        fleet.destroy(found, terminal)
     if json:
         click.echo(json_.dumps({"name": name, "id": found.machine.id, "state": "gone", "lost": list(losses)}))
     else:
@@ -127,13 +127,13 @@ def destroy(name: str, yes: bool, json: bool) -> int:
     return 0
 
 
-def _wanted(name: str, keeper: "Keeper", given: dict[str, Any]) -> "MachinePlan":
+def _wanted(name: str, fleet: "Fleet", given: dict[str, Any]) -> "MachinePlan":
     """The command line as a plan; what it leaves open the provider fills in."""
     from workbench.docks import cloud, life
     from workbench.docks.book import check_name
     from workbench.errors import ConfigError
 
-    if known := keeper.book.docks().get(check_name(name)):
+    if known := fleet.book.docks().get(check_name(name)):
         raise ConfigError(
             f"{name} is a dock already: {known.host}.", f"Take another name, or: workbench dock rm {name}"
         )
@@ -144,7 +144,7 @@ def _wanted(name: str, keeper: "Keeper", given: dict[str, Any]) -> "MachinePlan"
         raise ConfigError("--parameter belongs to --product.", "Name the product, or leave the parameter out.")
     return cloud.MachinePlan(
         name,
-        key=life.public_key(given["key"], keeper.home),
+        key=life.public_key(given["key"], fleet.home),
         allow=cloud.network(given["allow"]) if given["allow"] else life.here(),
         type=given["type"] or "",
         gpu=given["gpu"],

@@ -33,7 +33,7 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class Fleet:
     """Where docks are kept: the list, and the home in which ssh knows machines."""
 
     book: Book
