@@ -9,7 +9,7 @@ from typing import Any
 from workbench import sources, values
 from workbench.dependencies import conda_files
 from workbench.errors import ConfigError, ProjectError
-from workbench.model import Device, DevicePackages, Mount, Origin, Project, Settings
+from workbench.model import Device, DevicePackages, Mount, Origin, Project, Settings, Sync
 from workbench.schema import OPTIONS, json_schema
 from workbench.sources import Given
 from workbench.values import Place
@@ -167,6 +167,8 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, DevicePackages):
         further = {"index": value.index, "torch-backend": value.torch_backend}
         return " ".join([*value.packages, *(f"{key}={each}" for key, each in further.items() if each)])
+    if isinstance(value, Sync):
+        return " ".join(value.exclude) or "-"
     if name in ("memory", "shm-size") and isinstance(value, int):
         return _size(value)
     if isinstance(value, Device) or not isinstance(value, str):

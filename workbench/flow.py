@@ -74,6 +74,11 @@ class Survey:
     device: Device | None = None
     """What was chosen in the panel instead of the settings' device."""
 
+    @property
+    def mine(self) -> dict[str, str]:
+        """The labels by which the engine knows the project's workbench."""
+        return {labels.PROJECT: naming.label_of(self.project, self.facts.dock), labels.OWNER: str(self.facts.uid)}
+
 
 @dataclass(frozen=True, slots=True)
 class Launched:
@@ -88,18 +93,28 @@ class Launched:
 
 def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
     """Find the project, read its configuration and ask the engine. Changes nothing."""
-    from workbench import config, engines, hostnet, project
+    from workbench import config, hostnet, project
 
     found = project.find(request.path)
     settings = config.load(found, environ, request.flags)
-    engine, notices = engines.connect(settings.engine, environ)
+    engine, notices = _connect(settings, environ)
     facts = host_facts(engine, environ)
     mine = hostnet.notices(facts.network) if engine.name != "local" else ()
     for notice in (*notices, *config.notices(found, environ), *mine):
         ui.note(notice)
-    name = naming.workbench_name(found.name, str(found.root))
+    name = naming.name_of(found, facts.dock)
     no_pull = config.no_pull(environ) and engine.name != "local"
     return Survey(request, found, settings, engine, facts, State.of(name), name, no_pull)
+
+
+def _connect(settings: Settings, environ: Mapping[str, str]) -> tuple[Engine, tuple[str, ...]]:
+    from workbench import engines
+
+    if settings.dock is None:
+        return engines.connect(settings.engine, environ)
+    from workbench.docks.engine import connect
+
+    return connect(settings.dock, settings.engine), ()
 
 
 def host_facts(engine: Engine, environ: Mapping[str, str]) -> HostFacts:
@@ -158,8 +173,7 @@ def make_plan(found: Survey, seed: Seed) -> LaunchPlan:
 
 def _launch(found: Survey, ui: Ui) -> Launched:
     request = found.request
-    mine = {labels.PROJECT: str(found.project.root), labels.OWNER: str(found.facts.uid)}
-    existing = recreate.existing(found.engine, found.state, mine, ui.note)
+    existing = recreate.existing(found.engine, found.state, found.mine, ui.note)
     # Not before: what was cut off may have put back what is kept.
     found = on_chosen_device(found)
     seed = _seed(found, existing)
@@ -320,6 +334,8 @@ def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     inputs = {} if isinstance(plan.build, ImageUse) else dict(plan.build.inputs)
     found.state.write("plan.json", {"digest": plan.digest, "run": describe(plan.run, plan.build), "inputs": inputs})
     found.state.keep_delivery(plan.delivery)
+    if found.facts.dock:
+        found.state.keep_dock(found.facts.dock.name, found.project.root)
     approved.keep(found.state, _approved(found))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from workbench.labels import DOCK
+
 EngineName = Literal["docker", "podman", "local", "fake"]
 DeviceKind = Literal["auto", "cpu", "gpu"]
 GpuForm = Literal["request", "runtime", "cdi"]
@@ -112,6 +114,14 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """How a project is kept the same on a dock."""
+
+    exclude: tuple[str, ...] = ()
+    """Further patterns of what stays on its own side, as .gitignore has them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The effective configuration. `origins` maps each field's configuration name to where it came from."""
 
@@ -140,6 +150,9 @@ class Settings:
     cpu: DevicePackages | None = None
     gpu: DevicePackages | None = None
     """Either one makes two environments over the shared one; None for both makes none."""
+    dock: str | None = None
+    """Name of the machine whose engine runs it; None for this one."""
+    sync: Sync | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
@@ -185,6 +198,18 @@ class GpuFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DockFacts:
+    """The other machine, where an engine is that is reached by ssh."""
+
+    name: str
+    """As the user calls it."""
+    projects: str
+    """The folder there in which our copies of projects lie."""
+    machine: str
+    """What tells this machine from others whose users come there: eight hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """What the engine and this machine are. Plans depend on nothing else of the outside."""
 
@@ -220,6 +245,8 @@ class HostFacts:
     executable: str = ""
     """This installation's Python interpreter."""
     network: Network = Network()
+    dock: DockFacts | None = None
+    """Where the engine is; None for an engine of this machine. Users and ids are those of there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +450,7 @@ class Running:
     container: str
     """The container's name, or the server's process id on the local engine."""
     project: str
+    """Its folder on the machine that it was started from; with that machine's id before it on a dock."""
     engine: EngineName
     state: RunState
     port: int
@@ -440,6 +468,16 @@ class Running:
     exit_code: int | None = None
     out_of_memory: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dock(self) -> str:
+        """The machine that it runs on, as the user calls it; empty for this one."""
+        return self.labels.get(DOCK, "")
+
+    @property
+    def folder(self) -> str:
+        """The project's folder, on the machine that it was started from."""
+        return self.project.partition(":")[2] if self.dock else self.project
 
 
 @dataclass(frozen=True, slots=True)

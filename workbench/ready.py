@@ -63,6 +63,7 @@ def wait(port: int, token: str, alive: Callable[[], bool], *, patience: float = 
 
 def reach(engine: Engine, running: Running, token: str) -> None:
     """Wait for the server; when it does not come, say why with its own last words."""
+    engine.forward(running.port)
     try:
         wait(running.port, token, lambda: _state(engine, running) == "running")
     except NotReadyError as error:

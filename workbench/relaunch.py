@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from workbench import approved, labels, recreate
+from workbench import approved, recreate
 from workbench.approved import Approved
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError
@@ -98,8 +98,7 @@ def _survey(engine: Engine, state: State, wanted: Approved, environ: Mapping[str
 
 
 def _running(found: Survey, ui: Ui) -> Running:
-    mine = {labels.PROJECT: str(found.project.root), labels.OWNER: str(found.facts.uid)}
-    old = recreate.existing(found.engine, found.state, mine, ui.note)
+    old = recreate.existing(found.engine, found.state, found.mine, ui.note)
     if old is None or old.state != "running":
         raise EngineError(f"{found.name} does not run any more.", "`run-notebook` in its project starts it.")
     return old

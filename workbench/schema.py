@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, is_typeddict
 
 from workbench import values
 from workbench.model import Device
-from workbench.tables import ENV, DeviceTable, ImageTable, MountTable
+from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, SyncTable
 from workbench.values import Place
 
 
@@ -79,6 +79,7 @@ _DEVICE = 'What the {} environment has over the shared one: packages = ["NAME==V
 OPTIONS: tuple[Option, ...] = (
     Option("engine", str, "What runs the workbench.", values.engine, "auto"),
     Option("device", str, "What computes: auto, cpu, gpu, gpu:0,1.", values.device, Device()),
+    Option("dock", str, "Machine whose engine runs it, reached by ssh.", values.dock, file=False),
     Option("image", str, "Image to build on, or to take as it is.", values.reference),
     Option("as-is", bool, "Take the image as it is, adding nothing.", values.switch, False),
     Option("base-image", str, "Base of our own image, in place of python:X.Y-slim.", values.reference),
@@ -100,6 +101,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("services", list[str], "Companion containers.", values.names, many=True),
     Option("cpu", DeviceTable, _DEVICE.format("CPU"), values.device_packages, environment=False, flag=False),
     Option("gpu", DeviceTable, _DEVICE.format("GPU"), values.device_packages, environment=False, flag=False),
+    Option("sync", SyncTable, 'On a dock: exclude = ["PATTERN"].', values.sync, environment=False, flag=False),
     Option("images", dict[str, ImageTable], "What dockerutils.cfg says per image.", values.anything, used=False),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -109,11 +109,11 @@ def ps_row(running: Running, now: float | None = None) -> tuple[str, ...]:
     return (
         running.name,
         f"{running.state} ({running.health})" if running.health in ("starting", "unhealthy") else running.state,
-        running.engine,
+        f"{running.engine} on {running.dock}" if running.dock else running.engine,
         f"{running.device} (gpu ready)" if _gpu_ready(running) else running.device,
         str(running.port),
         up,
-        running.project,
+        running.folder,
     )
 
 
@@ -137,9 +137,9 @@ def running_json(running: Running, endpoint: Endpoint | None) -> dict[str, objec
     """A workbench for a program: what `run-notebook -d --json` and `ps --json` print."""
     return {
         "name": running.name,
-        "project": running.project,
+        "project": running.folder,
         "engine": running.engine,
-        "dock": None,
+        "dock": running.dock or None,
         "device": running.device,
         "image": running.image,
         "container": running.container,

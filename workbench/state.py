@@ -84,6 +84,15 @@ class State:
         """What a restart hands over."""
         return as_delivery(self.read("delivery.json"), token)
 
+    def dock(self) -> str | None:
+        """The dock that the workbench runs on, by the name that it had at the launch; None for this machine."""
+        found = self.read("dock.json")
+        return str(found["dock"]) if found else None
+
+    def keep_dock(self, dock: str, project: Path) -> None:
+        """Remember where a workbench runs that no engine of this machine knows."""
+        self.write("dock.json", {"dock": dock, "project": str(project)})
+
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON document of this folder, None when it is missing or was cut off."""
         try:
@@ -120,6 +129,22 @@ class State:
                 path.unlink(missing_ok=True)
         # What a server without a container keeps of its notebooks' sessions.
         shutil.rmtree(self.folder / "keep", ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Docked:
+    """A workbench that was started on a dock: its name, the dock, and the project's folder here."""
+
+    name: str
+    dock: str
+    project: str
+
+
+def docked() -> list[Docked]:
+    """Every workbench that was started from here on a dock, and not removed since."""
+    found = (State(path.parent) for path in (state_root() / "workbenches").glob("*/dock.json"))
+    kept = ((state.folder.name, state.read("dock.json")) for state in found)
+    return [Docked(name, str(known["dock"]), str(known["project"])) for name, known in kept if known]
 
 
 def as_delivery(kept: Mapping[str, Any] | None, token: str) -> Delivery:

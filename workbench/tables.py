@@ -65,6 +65,12 @@ BuildTable = TypedDict(
 """How an image is named, built and published."""
 
 
+class SyncTable(TypedDict, total=False):
+    """`[tool.workbench.sync]`."""
+
+    exclude: list[str]
+
+
 class ImageTable(BuildTable, RunTable, total=False):
     """`[tool.workbench.images.NAME]`; `docked` stands in for what is said otherwise on a remote engine."""
 

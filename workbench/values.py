@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from workbench.envfile import parse as parse_env_file
-from workbench.model import Device, DevicePackages, Mount
+from workbench.model import Device, DevicePackages, Mount, Sync
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -65,6 +65,19 @@ def reference(value: object, place: Place) -> str:
     if not reference_pattern.fullmatch(found):
         raise ValueError(f"{found!r} is not an image reference, such as python:3.13-slim or quay.io/team/image:1.0")
     return found
+
+
+def dock(value: object, place: Place) -> str:
+    """The name of a dock, or `[USER@]HOST[:PORT]`; the list of docks decides."""
+    return text(value, place)
+
+
+def sync(value: object, place: Place) -> Sync:
+    """`{exclude = ["*.ckpt", "data/"]}`: each a pattern as .gitignore has them, of one line."""
+    found = value.get("exclude", []) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        raise ValueError('expected a table such as {exclude = ["*.ckpt", "data/"]}')
+    return Sync(tuple(text(each, place) for each in found))
 
 
 def switch(value: object, place: Place) -> bool:

@@ -10,10 +10,10 @@ from pathlib import Path
 from workbench import labels, ready, recreate
 from workbench.agent import process as agent
 from workbench.engines.base import Engine
-from workbench.errors import EngineError, ProjectError
+from workbench.errors import EngineError, ProjectError, WorkbenchError
 from workbench.flow import current_environ
 from workbench.model import Endpoint, Running
-from workbench.state import State
+from workbench.state import State, docked
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Found:
 
     def containers(self) -> list[Running]:
         """All that the engine has of it: with one that was set aside while it was replaced."""
-        return self.engine.find({labels.NAME: self.running.name, labels.OWNER: self.running.owner})
+        mine = {labels.NAME: self.running.name, labels.PROJECT: self.running.project, labels.OWNER: self.running.owner}
+        return self.engine.find(mine)
 
     def stop(self) -> None:
         """Stop it in order, and wait until its agent has seen that."""
@@ -57,7 +58,7 @@ class Found:
 
 @contextmanager
 def asked() -> Iterator[list[Engine]]:
-    """Every engine that answers; one that the user chose and that does not is named on standard error."""
+    """Every engine of this machine that answers; one that the user chose and does not is named on standard error."""
     from workbench import engines
 
     answering, missing = engines.answering(current_environ())
@@ -70,25 +71,36 @@ def asked() -> Iterator[list[Engine]]:
 
 
 @contextmanager
-def every() -> Iterator[list[Found]]:
-    """All workbenches of this user, on every engine that answers."""
-    with asked() as answering:
-        found: dict[str, Found] = {}
-        for engine in answering:
-            for running in recreate.in_place(engine.find({labels.OWNER: str(os.getuid())})):
-                # Podman's socket may serve as Docker's too: the first that knows a container has it.
-                found.setdefault(running.id, Found(running, engine, State.of(running.name)))
-        yield sorted(found.values(), key=lambda each: each.running.name)
+def every(*, all_docks: bool = False) -> Iterator[list[Found]]:
+    """All workbenches of this user, on every engine that answers and on each dock that there is a tunnel to.
+
+    `all_docks`: on every dock of the list, and where a workbench was started, besides.
+    """
+    from workbench.docks import engine as far
+
+    names = far.known() if all_docks else far.connected()
+    with asked() as answering, far.asked(names, _say) as docks:
+        yield _all(answering, docks)
 
 
 @contextmanager
 def chosen(name: str | None) -> Iterator[list[Found]]:
     """The workbench called `name` or of the folder `name`; every one for None."""
-    with every() as found:
-        if name is None:
+    from workbench.docks import engine as far
+
+    if name is None:
+        with every() as found:
             yield found
-            return
-        matching = [each for each in found if _is(each.running, name)]
+        return
+    docks = {where.dock for where in docked() if _is((where.name,), where.project, name)}
+    failures: list[WorkbenchError] = []
+    with asked() as answering, far.asked(docks, failures.append) as there:
+        found = _all(answering, there)
+        matching = [
+            each for each in found if _is((each.running.name, each.running.container), each.running.folder, name)
+        ]
+        if not matching and failures:
+            raise failures[0]
         if not matching:
             raise ProjectError(
                 f"There is no workbench {'of this folder' if name == '.' else f'called {name}'}.",
@@ -96,6 +108,22 @@ def chosen(name: str | None) -> Iterator[list[Found]]:
             )
         # The running one when several engines know the name.
         yield sorted(matching, key=lambda each: each.running.state != "running")
+
+
+def _all(answering: list[Engine], docks: list[Engine]) -> list[Found]:
+    """What they have of this user's. Each engine of a dock knows our workbenches by the user of there."""
+    found: dict[str, Found] = {}
+    for engine in answering:
+        for running in recreate.in_place(engine.find({labels.OWNER: str(os.getuid())})):
+            # Podman's socket may serve as Docker's too: the first that knows a container has it.
+            found.setdefault(running.id, Found(running, engine, State.of(running.name)))
+    for engine in docks:
+        facts = engine.facts()
+        ours = f"{facts.dock.machine}:" if facts.dock else ""
+        for running in recreate.in_place(engine.find({labels.OWNER: str(facts.uid)})):
+            if running.dock and running.project.startswith(ours):
+                found.setdefault(running.id, Found(running, engine, State.of(running.name)))
+    return sorted(found.values(), key=lambda each: each.running.name)
 
 
 @contextmanager
@@ -108,16 +136,16 @@ def only(name: str, *, running: bool = True) -> Iterator[Found]:
         yield first
 
 
-def _say(line: str) -> None:
+def _say(line: object) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _is(running: Running, name: str) -> bool:
-    if name in (running.name, running.container):
+def _is(names: tuple[str, ...], project: str, wanted: str) -> bool:
+    if wanted in names:
         return True
-    path = Path(name)
+    path = Path(wanted)
     # A bare word is a name; what looks like a path, or is a folder, means the project there or above.
-    if not (path.is_dir() or "/" in name):
+    if not (path.is_dir() or "/" in wanted):
         return False
     folder = path.resolve()
-    return Path(running.project) in (folder, *folder.parents)
+    return Path(project) in (folder, *folder.parents)

@@ -337,7 +337,7 @@ def test_clients_that_come_and_go_leave_nothing(running):
         assert client.hears(0.1) is None
         before = process.num_fds()
         for _ in range(300):
-            # One that comes before the relay saw the others go may be one too many: turned away, and it leaves nothing too.
+            # One that comes before the others are seen to have gone may be one too many, and is turned away.
             with running.client() as brief, suppress(BrokenPipeError, ConnectionResetError):
                 brief.send(b'{"half a line')
         until = time.monotonic() + PATIENCE

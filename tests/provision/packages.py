@@ -16,6 +16,7 @@ PACKAGES = {
     "openssh-client": "ssh",
     "zstd": "zstd",
     "rsync": "rsync",
+    "unison": "unison",
     "apache2-utils": "htpasswd",
     "podman": "podman",
     "catatonit": "catatonit",

@@ -4,8 +4,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ def begin(state: State, engine: EngineName) -> None:
     # -P: nothing of the folder that it works in becomes a part of it.
     argv = (sys.executable, "-P", "-m", "workbench.agent", state.folder.name, engine)
     process.detach(argv, env=process.environment(), cwd=Path("/"), log=state.folder / LOG)
+    if state.dock():
+        # It takes over the tunnel and the port from whoever calls.
+        wait(state, there=True)
 
 
 def alive(state: State) -> Who | None:
@@ -88,9 +92,15 @@ def being(state: State, *, attached: bool) -> Iterator[bool]:
 
 @contextmanager
 def opened(name: str, wanted: EngineName) -> Iterator[Engine]:
-    """The engine that has the workbench. Raises NoEngineError while no engine of this kind answers."""
+    """The engine that has the workbench. Raises NoEngineError while no engine of this kind answers, DockError too."""
     from workbench import engines
 
+    if dock := State.of(name).dock():
+        from workbench.docks.engine import connect
+
+        with closing(connect(dock)) as there:
+            yield there
+        return
     answering, missing = engines.answering(current_environ())
     try:
         found = [engine for engine in answering if engine.name == wanted]
@@ -102,6 +112,15 @@ def opened(name: str, wanted: EngineName) -> Iterator[Engine]:
     finally:
         for engine in answering:
             engine.close()
+
+
+def attended(state: State) -> AbstractContextManager[None]:
+    """What a workbench of another machine needs on this one, for as long as this lasts."""
+    if state.dock() is None:
+        return nullcontext()
+    from workbench.docks.attend import attending
+
+    return attending(state, partial(note, state))
 
 
 def note(state: State, text: str) -> None:

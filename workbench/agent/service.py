@@ -31,6 +31,8 @@ STEADY = 5.0
 """Seconds that a connection lasts which did not fail."""
 PATIENCE = 60.0
 """Seconds for which an engine may be away."""
+LONG_PATIENCE = 7 * 86400.0
+"""The same for one of another machine: a laptop sleeps over a weekend."""
 FRESH = 10.0
 """Seconds for which a look at machine and project counts as the present."""
 
@@ -41,8 +43,9 @@ class Agent:
     `opened` connects to the engine, anew for each connection to a relay and for each action.
     """
 
-    def __init__(self, state: State, opened: Opened, *, attached: bool = False) -> None:
+    def __init__(self, state: State, opened: Opened, *, attached: bool = False, patience: float = PATIENCE) -> None:
         self._state, self._opened, self._attached = state, opened, attached
+        self._patience = LONG_PATIENCE if state.dock() else PATIENCE
         self._over = Event()
         self._being = ExitStack()
         self._actions = Actions(state, opened, self._note)
@@ -82,7 +85,7 @@ class Agent:
                 self._reached = time.monotonic()
             except WorkbenchError as error:
                 self._note(f"{error.message} {error.hint}")
-                if time.monotonic() - self._reached > PATIENCE:
+                if time.monotonic() - self._reached > self._patience:
                     return
             self._settle()
             steady = time.monotonic() - begun > STEADY

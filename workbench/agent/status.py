@@ -50,7 +50,7 @@ def status(running: Running, outlook: Outlook, state: State, *, made: float | No
         "name": running.name,
         "engine": running.engine,
         "engine_version": outlook.version,
-        "dock": None,
+        "dock": running.dock or None,
         "image": running.image,
         "image_created": made,
         "container": running.container,

@@ -15,9 +15,10 @@ NAME = click.argument("name", required=False, default=".")
 @click.command("ps")
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 @click.option("--quiet", "-q", is_flag=True, help="Names only.")
-def ps_command(json: bool, quiet: bool) -> None:
+@click.option("--all-docks", is_flag=True, help="Ask every dock, not only those that there is a tunnel to.")
+def ps_command(json: bool, quiet: bool, all_docks: bool) -> None:
     """List this user's workbenches on every engine that answers, stopped ones too."""
-    with every() as found:
+    with every(all_docks=all_docks) as found:
         if json:
             click.echo(json_.dumps(_described(found)))
         elif quiet:

@@ -18,6 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = [
     "device",
     "engine",
+    "dock",
     "image",
     "as_is",
     "base_image",
@@ -45,6 +46,7 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu: no GPU at all.")
 @_option("--gpu", "-g", "device", flag_value="gpu", help="Same as --device gpu: kernels start on it.")
 @_option("--engine", type=click.Choice(["auto", "docker", "podman", "local"]), help="What runs the workbench.")
+@_option("--dock", metavar="NAME", help="Run it on this machine, reached by ssh: a dock, or [USER@]HOST[:PORT].")
 @_option("--image", metavar="REF", help="Use this image as the base (pulled when absent).")
 @_option("--as-is/--no-as-is", help="Start the image without adding anything to it.")
 @_option("--base-image", metavar="REF", help="Build our image on this one.")

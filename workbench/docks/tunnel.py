@@ -37,6 +37,10 @@ done
 """Fixed text: who we are there, and the first socket of an engine that may be used."""
 
 
+class Taken(DockError):
+    """Somebody listens here on a port that was to be forwarded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Far:
     """What is on the other side: who we are there, and where its engine answers; empty for nowhere."""
@@ -84,7 +88,7 @@ class Tunnel:
 
     @contextmanager
     def forward(self, port: int, patience: float = PATIENCE) -> Iterator[None]:
-        """Have a port of the other side's loopback answer at the same one here. Raises DockError when it is taken."""
+        """Have a port of the other side's loopback answer at the same one here. Raises Taken when it is."""
         wanted = self.folder / PORTS / str(port)
         wanted.parent.mkdir(mode=0o700, exist_ok=True)
         with wanted.open("a") as lock:
@@ -95,7 +99,7 @@ class Tunnel:
                 if status and port in status.ports:
                     break
                 if status and port in status.failed:
-                    raise DockError(f"Port {port} on 127.0.0.1 is taken.", "Choose another one with `--port`.")
+                    raise Taken(f"Port {port} on 127.0.0.1 is taken.", "Choose another one with `--port`.")
                 if time.monotonic() > deadline:
                     raise DockError(f"{self.host} does not answer.", f"The tunnel's log: {self.folder / LOG}")
                 time.sleep(0.05)

@@ -5,7 +5,19 @@ from typing import Protocol
 
 from workbench.errors import EngineError
 from workbench.images.spec import DockerfileBuild, Image, Login
-from workbench.model import Build, Delivery, EngineName, Event, ExecResult, HostFacts, Leftover, Running, RunPlan, Stats
+from workbench.model import (
+    Build,
+    Delivery,
+    DockFacts,
+    EngineName,
+    Event,
+    ExecResult,
+    HostFacts,
+    Leftover,
+    Running,
+    RunPlan,
+    Stats,
+)
 
 
 class PortTaken(EngineError):
@@ -39,6 +51,24 @@ class Channel(Protocol):
         ...
 
 
+class Way(Protocol):
+    """How an engine of another machine is reached, for as long as this is open."""
+
+    dock: DockFacts
+    uid: int
+    gid: int
+    user: str
+    """Who we are there."""
+
+    def forward(self, port: int) -> None:
+        """Have a port of that machine's loopback answer here at the same one. `PortTaken` when it is taken here."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class Engine(Protocol):
     """Something that can hold environments and run workbenches.
 
@@ -69,6 +99,13 @@ class Engine(Protocol):
 
     def resume(self, id: str, delivery: Delivery) -> Running:
         """Start a stopped workbench again, as it was."""
+        ...
+
+    def forward(self, port: int) -> None:
+        """Have the port of a workbench answer on this machine for as long as this is open, where it does not anyway.
+
+        What was started or resumed here answers already. `PortTaken` when somebody else listens on it here.
+        """
         ...
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:

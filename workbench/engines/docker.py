@@ -17,13 +17,13 @@ from typing import Any, Literal
 from workbench import process
 from workbench.engines import channels, images, networks, report, streams, translate
 from workbench.engines import leftovers as leaving
-from workbench.engines.base import Channel, NameTaken
+from workbench.engines.base import Channel, NameTaken, Way
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous, refusal
 from workbench.engines.sockets import Address
 from workbench.engines.store import DockerStore
 from workbench.errors import EngineError
-from workbench.labels import BUILD, NAME, PROJECT
+from workbench.labels import BUILD, NAME, PORT, PROJECT
 from workbench.model import (
     Build,
     ContainerRun,
@@ -61,10 +61,11 @@ ENTER = ("/bin/sh", "-c", 'file="$WORKBENCH_RUN/variables.sh"; [ -r "$file" ] &&
 class DockerEngine:
     """Docker, or Podman through its Docker-compatible API. Connects at once; raises `NoEngineError`.
 
-    What answers decides: Docker's address may lead to a Podman, whose dialect is then spoken.
+    What answers decides: Docker's address may lead to a Podman, whose dialect is then spoken. `way` leads to the
+    machine of an engine that is on another one, and is closed with it.
     """
 
-    def __init__(self, dialect: Dialect, address: Address | str) -> None:
+    def __init__(self, dialect: Dialect, address: Address | str, way: Way | None = None) -> None:
         # Late: the SDK takes 0.15 s to import, and the local engine does without.
         from workbench.engines.sdk import Client
 
@@ -73,6 +74,7 @@ class DockerEngine:
         self.dialect = self._client.dialect = PODMAN if self._client.podman else DOCKER
         self.name: EngineName = self.dialect.name
         self._samples: dict[str, tuple[float, float]] = {}
+        self._way = way
 
     @cached_property
     def images(self) -> DockerStore:
@@ -86,17 +88,16 @@ class DockerEngine:
 
     def facts(self) -> HostFacts:
         """What the engine says of itself, and who we are here."""
-        info = self._info
-        system = {"win32": "windows"}.get(sys.platform, sys.platform)
+        info, way = self._info, self._way
+        # What is on the other side of a way is Linux, whatever this is.
+        system = "linux" if way else {"win32": "windows"}.get(sys.platform, sys.platform)
         limits = ("MemoryLimit", "CpuCfsQuota", "PidsLimit")
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
         desktop = system != "linux" or info.get("OperatingSystem") == "Docker Desktop"
         return HostFacts(
             engine=self.name,
             version=self._client.podman or info.get("ServerVersion", ""),
-            uid=os.getuid() if hasattr(os, "getuid") else 1000,
-            gid=os.getgid() if hasattr(os, "getgid") else 1000,
-            user=_user(),
+            **_we(way),
             api_version=self._client.api_version,
             address=self.address.url,
             os=system,
@@ -107,10 +108,14 @@ class DockerEngine:
             takes_cdi=self._takes_cdi(),
             program=self._program() is not None,
             # A socket may be the end of a tunnel; behind it is another machine, with another name.
-            remote=desktop or not self.address.url.startswith("unix:") or info.get("Name") != platform.node(),
+            remote=desktop
+            or way is not None
+            or not self.address.url.startswith("unix:")
+            or info.get("Name") != platform.node(),
             gpu=GpuFacts(cdi=report.gpus(info)),
             cgroup_limits=all(info.get(limit) for limit in limits)
             and not (rootless and info.get("CgroupVersion") != "2"),
+            dock=way.dock if way else None,
         )
 
     def _takes_cdi(self) -> bool:
@@ -141,6 +146,7 @@ class DockerEngine:
             volumes = networks.have_volumes(self._client, run)
             id = self._of_its_own_build(run, self._create(run))
             self._begin(id, run)
+            self.forward(run.port)
             self._deliver(id, run.deliver, delivery)
             return report.inspected(self._client.inspect_container(id), self.dialect)
         except BaseException:
@@ -225,11 +231,17 @@ class DockerEngine:
         labels = self._ours(id)["Config"]["Labels"]
         self._client.start(id)
         try:
+            self.forward(int(labels[PORT]))
             self._deliver(id, tuple(json.loads(labels.get(commands.DELIVER, "[]"))), delivery)
         except BaseException:
             self._client.stop(id)
             raise
         return report.inspected(self._client.inspect_container(id), self.dialect)
+
+    def forward(self, port: int) -> None:
+        """By the way to its machine; what is on this one answers here anyway."""
+        if self._way:
+            self._way.forward(port)
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """One list call; where a name or a project was asked for, a look at each as well (memory, exact start)."""
@@ -352,12 +364,22 @@ class DockerEngine:
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
+        if self._way:
+            self._way.close()
 
 
 def _image(build: Build) -> ImageBuild | ImageUse:
     if isinstance(build, ImageBuild | ImageUse):
         return build
     raise EngineError("A container engine needs an image, not a virtual environment.", "Choose `--engine local`.")
+
+
+def _we(way: Way | None) -> dict[str, Any]:
+    """Who we are where the engine is."""
+    if way:
+        return {"uid": way.uid, "gid": way.gid, "user": way.user}
+    known = hasattr(os, "getuid")
+    return {"uid": os.getuid() if known else 1000, "gid": os.getgid() if known else 1000, "user": _user()}
 
 
 def _user() -> str:

@@ -119,6 +119,9 @@ class FakeEngine:
             self._begin(state, bench, delivery)
             return memory.running(bench)
 
+    def forward(self, port: int) -> None:
+        """It is on this machine."""
+
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """Those whose labels contain the given ones."""
         self._called("find", labels)

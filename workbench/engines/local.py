@@ -113,6 +113,9 @@ class LocalEngine:
                 self.records.update(before)
                 raise
 
+    def forward(self, port: int) -> None:
+        """It is on this machine."""
+
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """The workbenches on record whose labels contain the given ones, with the state of their processes."""
         with _refusals():

@@ -82,7 +82,7 @@ def survey(path: Path, engine: str, environ: Mapping[str, str]) -> Iterator[Surv
         # other images are called.
         inside = {"uid": 0, "gid": 0} if facts.rootless else {"uid": facts.uid, "gid": facts.gid}
         scene = Scene(place, _more(catalogue.variables(found, place), inside), docked)
-        state = State.of(naming.workbench_name(found.name, str(found.root)))
+        state = State.of(naming.name_of(found))
         plain = Survey(found, listed, scene, connected, store, facts, state)
         called = {f"{re.sub('[^A-Za-z0-9]', '_', name)}_image": image for name, image in plain.references().items()}
         yield replace(plain, scene=replace(scene, variables=_more(scene.variables, called)))

@@ -77,7 +77,7 @@ def _image(
     force: bool,
     offline: bool,
 ) -> ImageBuild:
-    name = naming.workbench_name(project.name, str(project.root))
+    name = naming.name_of(project, facts.dock)
     user = container_user(facts, project.owner)
     before = _own_dockerfile(project, facts, kit, folders, force=force, offline=offline)
     base = before.tag if before else base_image(project, settings)
@@ -113,7 +113,7 @@ def _image(
         files={**kit.files, **_context(project.dependencies), "devices.json": devices.encode()},
         context=f"{folders.cache}/contexts/{name}",
         args=args,
-        labels=_labels(project, name, kit, identity, inputs),
+        labels=_labels(project, facts, name, kit, identity, inputs),
         secrets=secrets(facts, folders.state),
         force=force,
         pull=not offline,
@@ -135,10 +135,11 @@ def _own_dockerfile(
     """
     if project.dockerfile is None:
         return None
-    name = naming.workbench_name(project.name, str(project.root))
+    name = naming.name_of(project, facts.dock)
     files = (project.dockerfile, *project.dockerfile_context, *project.dependencies)
     inputs = _inputs(files)
     identity = digest(inputs)
+    labels = _labels(project, facts, name, kit, identity, inputs)
     return ImageBuild(
         tag=naming.image(project.name, "notebook-base", facts.user),
         digest=identity,
@@ -147,7 +148,7 @@ def _own_dockerfile(
         files={**{file.name: file.content for file in files}, "Dockerfile": project.dockerfile.content},
         context=f"{folders.cache}/contexts/{name}-base",
         # A project of its own to the engine: neither image is an older version of the other.
-        labels={**_labels(project, name, kit, identity, inputs), PROJECT: f"{project.root}/docker/notebook"},
+        labels={**labels, PROJECT: f"{labels[PROJECT]}/docker/notebook"},
         secrets=secrets(facts, folders.state),
         force=force,
         pull=not offline,
@@ -174,7 +175,7 @@ def _venv(
         "Workbench": digest([kit.files[f"inside/{script}.py"].decode() for script in scripts]),
     }
     identity = digest(inputs)
-    name = naming.workbench_name(project.name, str(project.root))
+    name = naming.name_of(project)
     return VenvBuild(
         folder=f"{folders.cache}/environments/{name}-{identity}",
         digest=identity,
@@ -189,12 +190,14 @@ def _venv(
     )
 
 
-def _labels(project: Project, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]) -> dict[str, str]:
+def _labels(
+    project: Project, facts: HostFacts, name: str, kit: Kit, identity: str, inputs: Mapping[str, str]
+) -> dict[str, str]:
     return {
         BUILD: identity,
         INPUTS: canonical(inputs).decode(),
         NAME: name,
-        PROJECT: str(project.root),
+        PROJECT: naming.label_of(project, facts.dock),
         VERSION: kit.version,
     }
 

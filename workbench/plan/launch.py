@@ -36,7 +36,7 @@ def plan_launch(
         files={} if local else files or {},
     )
     return LaunchPlan(
-        name=naming.workbench_name(project.name, str(project.root)),
+        name=naming.name_of(project, facts.dock),
         build=build,
         run=run,
         delivery=delivery,

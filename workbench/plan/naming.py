@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from workbench.model import Running
+from workbench.model import DockFacts, Project, Running
 
 ASIDE = ".aside"
 NETWORK = "workbench"
@@ -12,6 +12,22 @@ NETWORK = "workbench"
 def workbench_name(project: str, root: str) -> str:
     """The workbench's own name and the host part of its URL: readable, unique per folder, at most 47 characters."""
     return f"{project[:40].strip('-')}-{hashlib.sha256(root.encode()).hexdigest()[:6]}"
+
+
+def name_of(project: Project, dock: DockFacts | None = None) -> str:
+    """The name of the workbench of a project, which has another one on each dock."""
+    where = str(project.root)
+    return workbench_name(project.name, f"{dock.machine}:{dock.name}:{where}" if dock else where)
+
+
+def label_of(project: Project, dock: DockFacts | None = None) -> str:
+    """The project as an engine knows it: on a dock there may be others of the same path, of other machines."""
+    return f"{dock.machine}:{project.root}" if dock else str(project.root)
+
+
+def copy_of(project: Project, dock: DockFacts) -> str:
+    """The folder of a dock that is kept the same as the project."""
+    return f"{dock.projects}/{name_of(project, dock)}"
 
 
 def container(name: str) -> str:

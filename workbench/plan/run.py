@@ -50,7 +50,7 @@ def plan_run(
     jupyter: tuple[str, ...],
 ) -> RunPlan:
     """The run of a build on the chosen device, labelled with its own identity."""
-    name = naming.workbench_name(project.name, str(project.root))
+    name = naming.name_of(project, facts.dock)
     run: RunPlan
     if isinstance(build, VenvBuild):
         run = _local(project, settings, facts, seed, build, folders, choice, name, jupyter)
@@ -132,7 +132,7 @@ def _container(
             **settings.env,
         },
         mounts=(
-            Mount(str(project.root), target),
+            Mount(naming.copy_of(project, facts.dock) if facts.dock else str(project.root), target),
             *(() if as_is else (Mount(naming.home_volume(name), user.home, kind="volume"),)),
             *settings.mounts,
         ),
@@ -195,7 +195,9 @@ def _tmpfs(user: ContainerUser) -> str:
 
 def _bridge(facts: HostFacts, name: str, project: Project) -> Bridge:
     shared = facts.isolated_bridge
-    marks = {labels.VERSION: "1"} if shared else {labels.NAME: name, labels.PROJECT: str(project.root)}
+    marks = (
+        {labels.VERSION: "1"} if shared else {labels.NAME: name, labels.PROJECT: naming.label_of(project, facts.dock)}
+    )
     return Bridge(naming.network(name, shared=shared), marks, isolated=shared)
 
 
@@ -268,7 +270,7 @@ def _labels(
     project: Project, facts: HostFacts, seed: Seed, choice: Choice, name: str, version: str, plan: str
 ) -> Mapping[str, str]:
     return {
-        labels.PROJECT: str(project.root),
+        labels.PROJECT: naming.label_of(project, facts.dock),
         labels.NAME: name,
         labels.PLAN: plan,
         labels.DEVICE: choice.device,
@@ -276,4 +278,5 @@ def _labels(
         labels.VERSION: version,
         labels.OWNER: str(facts.uid),
         labels.PORT: str(seed.port),
+        **({labels.DOCK: facts.dock.name} if facts.dock else {}),
     }

@@ -22,7 +22,7 @@ def container_user(facts: HostFacts, owner: tuple[int, int] | None) -> Container
     """Decide the container's user from the engine, this machine's user and the project folder's owner.
 
     Docker Desktop and Podman machine map owners themselves. In a rootless Docker the container's uid 0 *is* the user
-    outside; a rootless Podman can keep the user's own id.
+    outside; a rootless Podman can keep the user's own id. On a dock the project's copy belongs to the user of there.
     """
     name = _account(facts.user)
     if facts.desktop:
@@ -33,7 +33,7 @@ def container_user(facts: HostFacts, owner: tuple[int, int] | None) -> Container
         return _user(0, 0, "root")
     if facts.uid != 0:
         return _user(facts.uid, facts.gid, name)
-    if owner is not None and owner[0] != 0:
+    if owner is not None and owner[0] != 0 and facts.dock is None:
         return _user(*owner, "user" if name == "root" else name)
     return _user(
         0,
