@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -136,11 +137,31 @@ def launch(request: Request, environ: Mapping[str, str], ui: Ui) -> Launched:
             found = on_chosen_device(found)
             plan = make_plan(found, found.state.seed() or _new_seed(found))
             return Launched(found, plan, "planned")
-        with found.state.lock(lambda: ui.note("Another run-notebook is starting this project: waiting for it.")):
+        waiting = "Another run-notebook is starting this project: waiting for it."
+        with found.state.lock(lambda: ui.note(waiting)), _copied(found, ui):
             return _launch(found, ui)
     except BaseException:
         found.engine.close()
         raise
+
+
+@contextmanager
+def _copied(found: Survey, ui: Ui) -> Iterator[None]:
+    """On a dock, have a copy of the project that is kept the same, for as long as this lasts and somebody goes on."""
+    dock, settings = found.facts.dock, found.settings
+    if dock is None:
+        yield
+        return
+    from workbench.docks.engine import PROJECTS
+    from workbench.docks.sync import copy
+
+    root = found.project.root
+    found.state.keep_dock(dock.name, root)
+    exclude = settings.sync.exclude if settings.sync else ()
+    copy.want(found.state, copy.What(dock.name, str(root), f"{PROJECTS}/{found.name}", exclude))
+    with copy.held(found.state):
+        ui.work(copy.first(found.state, dock.name))
+        yield
 
 
 def on_chosen_device(found: Survey) -> Survey:
@@ -334,8 +355,6 @@ def _remember(found: Survey, plan: LaunchPlan, port: int) -> None:
     inputs = {} if isinstance(plan.build, ImageUse) else dict(plan.build.inputs)
     found.state.write("plan.json", {"digest": plan.digest, "run": describe(plan.run, plan.build), "inputs": inputs})
     found.state.keep_delivery(plan.delivery)
-    if found.facts.dock:
-        found.state.keep_dock(found.facts.dock.name, found.project.root)
     approved.keep(found.state, _approved(found))
 
 

@@ -196,8 +196,10 @@ def _signals_for(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
 class Conversation:
     """A program whose standard input and output are one link to us; its errors go to a log."""
 
-    def __init__(self, child: "subprocess.Popen[bytes]", link: "socket.socket") -> None:
-        self._child, self._link = child, link
+    def __init__(
+        self, child: "subprocess.Popen[bytes]", link: "socket.socket", far: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
+        self._child, self._link, self._far = child, link, far
 
     def send(self, data: bytes) -> bool:
         """Write all of it; False when the program has ended."""
@@ -217,10 +219,20 @@ class Conversation:
         except OSError:
             return b""
 
+    def code(self) -> int:
+        """Wait for its end: its exit code, below zero for a signal."""
+        return self._child.wait()
+
     def end(self) -> None:
         """End the program."""
         self._link.close()
         end(self._child)
+        if self._far:
+            # Its input has ended.
+            try:
+                self._far.wait(1.0)
+            except subprocess.TimeoutExpired:
+                end(self._far)
 
 
 def converse(argv: Sequence[str], *, log: Path) -> Conversation:
@@ -230,6 +242,31 @@ def converse(argv: Sequence[str], *, log: Path) -> Conversation:
         return Conversation(*_linked(argv, stderr=descriptor))
     finally:
         os.close(descriptor)
+
+
+def join(
+    near: Callable[[int, int], Sequence[str]], far: Sequence[str], *, env: Mapping[str, str], log: Path
+) -> Conversation:
+    """Start two programs, each of which reads what the other one writes, and converse with the near one.
+
+    `near` makes its command from the open files that it finds the other one's output and input at. It converses by its
+    standard streams, its errors among them; those of the far one are appended to `log` (0600).
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        other = _begin(far, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=descriptor, start_new_session=True)
+    finally:
+        os.close(descriptor)
+    if other.stdin is None or other.stdout is None:  # pragma: no cover - PIPE was asked for
+        raise AssertionError("no pipe")
+    with other.stdin as writes, other.stdout as reads:
+        ends = (reads.fileno(), writes.fileno())
+        try:
+            child, link = _linked(near(*ends), env=dict(env), stderr=subprocess.STDOUT, pass_fds=ends)
+        except BaseException:
+            end(other)
+            raise
+    return Conversation(child, link, other)
 
 
 class Feed:

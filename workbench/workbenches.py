@@ -38,6 +38,7 @@ class Found:
         """Stop it in order, and wait until its agent has seen that."""
         with self.locked():
             self.engine.stop(self.running.id)
+            self._settle()
         agent.wait(self.state, there=False)
 
     def remove(self) -> None:
@@ -46,10 +47,20 @@ class Found:
             for each in self.containers():
                 self.engine.stop(each.id)
                 self.engine.remove(each.id, volumes=True)
+            self._settle()
             self.state.forget()
         agent.wait(self.state, there=False)
         # Its last words.
         self.state.drop("agent.log")
+
+    def _settle(self) -> None:
+        """What was saved last on a dock is to be here when it has stopped."""
+        if not self.running.dock:
+            return
+        from workbench.docks.sync import copy
+
+        if copy.kept(self.state) and not copy.settle(self.state):
+            _say(f"Not all of the project has come back from {self.running.dock} yet: it does when it is used again.")
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it, so that no launch comes between."""

@@ -6,6 +6,7 @@ from threading import Event, Thread
 
 from workbench.docks import tunnel
 from workbench.docks.book import book
+from workbench.docks.sync import copy
 from workbench.errors import WorkbenchError
 from workbench.state import State
 
@@ -52,11 +53,12 @@ class _Attendance:
     def _attend(self) -> None:
         """Until it is over, or something is no longer there."""
         port = self._port()
-        with tunnel.held(self._dock) as there, there.forward(port):
+        with tunnel.held(self._dock) as there, there.forward(port), copy.held(self._state):
             self.there.set()
             while not self.over.wait(LOOK):
                 if not tunnel.kept(there.folder) or port != self._port():
                     return
+                copy.begin(self._state)
 
     def _port(self) -> int:
         seed = self._state.seed()

@@ -22,6 +22,8 @@ class Dock:
     name: str
     host: Host
     cloud: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = False
+    """Whether the user trusts it as this machine: see `docks.sync`."""
 
 
 class Book:
@@ -73,14 +75,23 @@ class Book:
 
     def _dock(self, name: str, entry: Any) -> Dock:
         try:
-            return Dock(check_name(name), ssh.host(str(entry["host"])), dict(entry.get("cloud") or {}))
+            return Dock(
+                check_name(name),
+                ssh.host(str(entry["host"])),
+                dict(entry.get("cloud") or {}),
+                entry.get("trusted") is True,
+            )
         except (TypeError, KeyError, AttributeError, ValueError, DockError) as error:
             raise ConfigError(f"{self._file}: the dock {name!r} is not valid.", "Correct or remove it.") from error
 
     def _write(self, docks: Mapping[str, Dock]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         entries = {
-            name: {"host": str(dock.host), **({"cloud": dict(dock.cloud)} if dock.cloud else {})}
+            name: {
+                "host": str(dock.host),
+                **({"cloud": dict(dock.cloud)} if dock.cloud else {}),
+                **({"trusted": True} if dock.trusted else {}),
+            }
             for name, dock in docks.items()
         }
         descriptor, part = tempfile.mkstemp(dir=self._file.parent, prefix=f".{FILE}.")

@@ -86,6 +86,10 @@ class Tunnel:
         """`docker` or `podman`, by the name of the socket; what answers decides."""
         return "podman" if "podman" in self.far.socket else "docker"
 
+    def run(self, remote: str) -> process.Done:
+        """Run a command there, by a connection of its own where the shared one is just being made again."""
+        return process.run(("ssh", *sharing(self.folder), *self.host.words, remote), timeout=PATIENCE)
+
     @contextmanager
     def forward(self, port: int, patience: float = PATIENCE) -> Iterator[None]:
         """Have a port of the other side's loopback answer at the same one here. Raises Taken when it is."""
@@ -226,6 +230,20 @@ def _open(dock: Dock, folder: Path) -> Far:
             why = f" ({status.why})" if status and status.why else ""
             raise DockError(f"The tunnel to {dock.name} does not open{why}.", f"Its log: {folder / LOG}")
         time.sleep(0.05)
+
+
+def sharing(folder: Path) -> tuple[str, ...]:
+    """What ssh is told for a command that goes by the tunnel's connection."""
+    return (
+        *ssh.SAFE,
+        *("-o", "ConnectTimeout=5"),
+        *("-o", "ServerAliveInterval=3"),
+        *("-o", "ServerAliveCountMax=3"),
+        *("-o", "BatchMode=yes"),
+        *("-o", "ControlMaster=no"),
+        *("-o", f"ControlPath={folder / ssh.CONTROL}"),
+        *("-o", "ClearAllForwardings=yes"),
+    )
 
 
 def options() -> tuple[str, ...]:

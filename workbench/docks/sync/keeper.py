@@ -1,0 +1,236 @@
+"""Keeps one copy the same: `python -m workbench.docks.sync.keeper NAME`. Again and again, until nobody holds it."""
+
+import fcntl
+import shlex
+import shutil
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from workbench import process
+from workbench.docks import tunnel
+from workbench.docks.book import Dock, book
+from workbench.docks.sync import confined, copy, unison
+from workbench.docks.sync.copy import Status
+from workbench.docks.sync.files import patterns, signature
+from workbench.docks.sync.program import far_program
+from workbench.docks.tunnel import Tunnel
+from workbench.errors import DockError, WorkbenchError
+from workbench.process import Conversation
+from workbench.ssh import Connection
+from workbench.state import State
+
+LOOK = 0.2
+"""Seconds between two looks at what is wanted."""
+UNHELD = 5.0
+"""Seconds that it outlives its last holder: commands often follow each other."""
+PAUSE = 2.0
+"""Seconds before a connection is made again."""
+SLOW = 2.0
+"""Seconds between two looks at what changes seldom: the patterns, the folder itself."""
+JOINT = "#!/bin/sh\ncat <&3 4>&- &\nexec cat >&4 3<&-\n"
+"""In the place of ssh, which is not confined: hands on what unison and ssh say to each other."""
+FORGET = "ar* fp* tm* lk* dp*"
+"""What unison remembers of two sides that were the same."""
+
+
+class Keeper:
+    """The one process that keeps a copy the same."""
+
+    def __init__(self, state: State) -> None:
+        what = copy.read(state)
+        if what is None:
+            raise DockError("There is nothing to keep the same.")
+        self._state, self._what = state, what
+        self._folder = copy.folder_of(state)
+        self._status = Status()
+        self._unheld_since: float | None = None
+
+    def keep(self) -> None:
+        """Until nobody holds it; what was saved last is on both sides then, if there is a connection."""
+        while self._is_held():
+            try:
+                dock = book().find(self._what.dock)
+                with tunnel.held(dock) as there:
+                    self._while_connected(dock, there)
+            except WorkbenchError as error:
+                self._say(phase="waiting", why=error.message, hint=error.hint)
+                self._wait(PAUSE)
+        self._say(phase="ended", percent=None)
+
+    def _while_connected(self, dock: Dock, there: Tunnel) -> None:
+        """Pass after pass, and live between them."""
+        here = _here(dock)
+        program = far_program(Connection(dock.host, there.folder), here, self._what.copy, self._state.folder.name)
+        while True:
+            wish = self._wish()
+            self._forget_another_folder(there)
+            self._pass(dock, there, here, program)
+            self._say(phase="live", percent=None, same=time.time(), why="", hint="", settled=wish)
+            if not self._is_held():
+                return
+            self._live(dock, there, here, program)
+
+    def _pass(self, dock: Dock, there: Tunnel, here: str, program: str, *, again: bool = True) -> None:
+        """Have both sides be the same once."""
+        heard = unison.Heard()
+        self._say(phase="copying" if not self._status.same else self._status.phase)
+        talk = self._start(dock, there, here, program, live=False)
+        try:
+            while (data := talk.receive(LOOK)) != b"":
+                heard.hear(data or b"")
+                if heard.percent != self._status.percent:
+                    self._say(percent=heard.percent)
+                self._give_up_where_lost(there)
+            code = talk.code()
+        finally:
+            talk.end()
+        self._take(heard)
+        if code == unison.FATAL or code < 0:
+            if heard.lost and again:
+                # One side's memory is gone, another disk perhaps: nothing counts as deleted then.
+                self._forget(there)
+                self._pass(dock, there, here, program, again=False)
+                return
+            raise DockError(f"The copy on {dock.name} cannot be kept the same.", "; ".join(heard.last[-3:]))
+
+    def _live(self, dock: Dock, there: Tunnel, here: str, program: str) -> None:
+        """Look each second, until something else is to be done."""
+        heard = unison.Heard()
+        wanted, folder = signature(self._what), _inode(self._what.project)
+        looked = time.monotonic()
+        talk = self._start(dock, there, here, program, live=True)
+        try:
+            while self._is_held() and self._wish() <= self._status.settled:
+                data = talk.receive(LOOK)
+                if data == b"":
+                    self._take(heard)
+                    raise DockError(f"The connection to {dock.name} was lost.", "; ".join(heard.last[-2:]))
+                if data:
+                    heard.hear(data)
+                    self._take(heard)
+                    self._say(same=time.time())
+                self._give_up_where_lost(there)
+                if time.monotonic() - looked > SLOW:
+                    looked = time.monotonic()
+                    if (wanted, folder) != (signature(self._what), _inode(self._what.project)):
+                        return
+        finally:
+            talk.end()
+
+    def _start(self, dock: Dock, there: Tunnel, here: str, program: str, *, live: bool) -> Conversation:
+        """unison, confined, and ssh, which is not."""
+        what, memory = self._what, self._folder / copy.MEMORY
+        joint = self._folder / "joint"
+        joint.write_text(JOINT)
+        joint.chmod(0o700)
+        root = str(Path(what.project).resolve())
+        words = unison.arguments(root, what.copy, str(joint), patterns(what), live=live)
+        run = (sys.executable, "-P", "-m", "workbench.docks.sync.confined")
+
+        def near(reads: int, writes: int) -> tuple[str, ...]:
+            return (*run, str(reads), str(writes), str(joint), root, str(memory), "--", here, *words)
+
+        env = process.environment(
+            {
+                "UNISON": str(memory),
+                "HOME": str(memory),
+                "UNISONLOCALHOSTNAME": "here",
+                "PATH": "/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                confined.TRUSTED: "1" if dock.trusted else "",
+            }
+        )
+        far = ("ssh", *tunnel.sharing(there.folder), *dock.host.words, f"exec {program} {' '.join(unison.SERVER)}")
+        return process.join(near, far, env=env, log=self._folder / copy.LOG)
+
+    def _give_up_where_lost(self, there: Tunnel) -> None:
+        """A link that is silent says nothing: who keeps the tunnel notices."""
+        status = tunnel.read_status(there.folder)
+        if not tunnel.kept(there.folder) or (status and not status.up):
+            raise DockError(f"{self._what.dock} cannot be reached at the moment.")
+
+    def _forget_another_folder(self, there: Tunnel) -> None:
+        """A folder in the place of the one that was kept: what is not in it was not deleted."""
+        path = self._folder / "root.json"
+        now, before = {"inode": _inode(self._what.project)}, tunnel.read(path)
+        if before and before != now:
+            self._forget(there)
+        tunnel.write(path, now)
+
+    def _forget(self, there: Tunnel) -> None:
+        for pattern in FORGET.split():
+            for each in (self._folder / copy.MEMORY).glob(pattern):
+                each.unlink(missing_ok=True)
+        memory = f'"$HOME"/.local/share/workbench/sync/{shlex.quote(self._state.folder.name)}'
+        there.run(f"cd {memory} && rm -f -- {FORGET}")
+
+    def _take(self, heard: unison.Heard) -> None:
+        known = (*self._status.conflicts, *heard.conflicts)
+        self._say(conflicts=tuple(dict.fromkeys(known))[-unison.NAMES :], failed=tuple(heard.failed))
+
+    def _wish(self) -> float:
+        found = tunnel.read(self._folder / copy.SETTLE)
+        return float(found["wish"]) if found else 0.0
+
+    def _is_held(self) -> bool:
+        """Whether somebody holds it, or did a moment ago."""
+        with (self._folder / copy.HELD).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._unheld_since = None
+                return True
+        self._unheld_since = self._unheld_since or time.monotonic()
+        return time.monotonic() - self._unheld_since < UNHELD
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._is_held() and time.monotonic() < until:
+            time.sleep(LOOK)
+
+    def _say(self, **change: object) -> None:
+        self._status = replace(self._status, **change)  # type: ignore[arg-type]
+        tunnel.write(self._folder / copy.STATUS, asdict(self._status))
+
+
+def _here(dock: Dock) -> str:
+    """unison of this machine. Raises DockError where there is none, or it could not be confined."""
+    found = shutil.which("unison")
+    if found is None:
+        raise DockError(
+            "unison, which keeps the project and its copy the same, is not installed here.",
+            "sudo apt install unison (on a Mac: brew install unison)",
+        )
+    known = unison.version(process.run((found, "-version")).out)
+    if known < unison.OLDEST:
+        raise DockError(f"unison is too old here ({'.'.join(map(str, known))}).", "Version 2.52 or newer is needed.")
+    if confined.version() < confined.OLDEST and not dock.trusted:
+        raise DockError(
+            f"This system cannot keep {dock.name} out of your other files (Landlock is not there).",
+            f"If you trust that machine as you trust this one: workbench dock trust {dock.name}",
+        )
+    return str(Path(found).resolve())
+
+
+def _inode(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_ino
+    except OSError:
+        return 0
+
+
+def main() -> None:
+    """Keep the copy of the workbench that the command line names, unless somebody does."""
+    state = State.of(sys.argv[1])
+    with (copy.folder_of(state) / copy.KEPT).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        Keeper(state).keep()
+
+
+if __name__ == "__main__":
+    main()
