@@ -129,8 +129,6 @@ class State:
                 path.unlink(missing_ok=True)
         # What a server without a container keeps of its notebooks' sessions.
         shutil.rmtree(self.folder / "keep", ignore_errors=True)
-        # What is known of a copy on a dock: both sides are compared anew where there is one again.
-        shutil.rmtree(self.folder / "sync", ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,20 @@ class Found:
             self._settle()
         agent.wait(self.state, there=False)
 
-    def remove(self) -> None:
-        """Stop and remove it, with its HOME and what is kept of it here."""
+    def remove(self, *, copy: bool = False) -> None:
+        """Stop and remove it, with its HOME and what is kept of it here.
+
+        On a dock the copy of the project stays, which may hold what is nowhere else; `copy` removes it too.
+        """
         with self.locked():
             for each in self.containers():
                 self.engine.stop(each.id)
                 self.engine.remove(each.id, volumes=True)
             self._settle()
+            if copy and self.running.dock:
+                from workbench.docks.sync import leave
+
+                leave.leave(self.state, self.running.dock)
             self.state.forget()
         agent.wait(self.state, there=False)
         # Its last words.
@@ -119,6 +126,17 @@ def chosen(name: str | None) -> Iterator[list[Found]]:
             )
         # The running one when several engines know the name.
         yield sorted(matching, key=lambda each: each.running.state != "running")
+
+
+def of_dock(name: str) -> State:
+    """What is kept here of a workbench on a dock, by its name or its project's folder; nothing there is asked."""
+    matching = [where for where in docked() if _is((where.name,), where.project, name)]
+    if not matching:
+        raise ProjectError(
+            f"No workbench {'of this folder' if name == '.' else f'called {name}'} is on a dock.",
+            "`run-notebook --dock NAME` starts one there.",
+        )
+    return State.of(matching[0].name)
 
 
 def _all(answering: list[Engine], docks: list[Engine]) -> list[Found]:

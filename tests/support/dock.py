@@ -60,6 +60,29 @@ class Dock:
         person.give(folder)
         return {"PATH": f"{self.ssh / 'bin'}{os.pathsep}{person.environment({})['PATH']}"}
 
+    @contextmanager
+    def online(self) -> Iterator[None]:
+        """Have a way to the outside, for packages: otherwise it has none."""
+        inside = ("ip", "-n", "workbench-dock", "route")
+        rules = (
+            ("nat", "POSTROUTING", "-s", "10.219.45.0/30", "!", "-o", CABLE, "-j", "MASQUERADE"),
+            ("filter", "FORWARD", "-i", CABLE, "-j", "ACCEPT"),
+            ("filter", "FORWARD", "-o", CABLE, "-j", "ACCEPT"),
+        )
+        _run(*inside, "replace", "default", "via", "10.219.45.1")
+        for table, chain, *rule in rules:
+            _run("iptables", "-w", "-t", table, "-I", chain, *rule)
+        try:
+            yield
+        finally:
+            _run(*inside, "delete", "default")
+            for table, chain, *rule in rules:
+                _run("iptables", "-w", "-t", table, "-D", chain, *rule)
+
+    def home(self, person: Person) -> Path:
+        """Somebody's home there, as it is seen from here."""
+        return self.ssh.parent / "dock/home" / (person.name or "root")
+
     def crossed(self) -> int:
         """Bytes that have gone through the cable so far, both ways together."""
         found = json.loads(_run("ip", "-s", "-j", "link", "show", "dev", CABLE))[0]["stats64"]

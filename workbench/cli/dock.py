@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from workbench import __version__
-from workbench.cli import cloud
+from workbench.cli import bare, cloud
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -126,6 +126,24 @@ def env(name: str, shell: str, pid: int | None) -> None:
         # Until the holder holds it too: the tunnel outlives its last holder by some seconds.
 
 
+@dock_command.command("trust", context_settings=HELP)
+@click.argument("name")
+@click.option("--no", "distrust", is_flag=True, help="Do not trust it any more.")
+def trust(name: str, distrust: bool) -> None:
+    """Say that you trust a dock as you trust this machine.
+
+    Asked for only where this system (a Mac, Linux before 6.2) cannot keep it from writing outside of projects here.
+    """
+    from dataclasses import replace
+
+    from workbench.docks.book import book, check_name
+
+    listed = book()
+    listed.replace(replace(listed.find(check_name(name)), trusted=not distrust))
+    click.echo(f"{name} is {'no longer ' if distrust else ''}trusted as this machine is.", err=True)
+
+
+dock_command.add_command(bare.notebook)
 for _each in (cloud.create, cloud.start, cloud.stop, cloud.destroy):
     dock_command.add_command(_each)
 
@@ -147,6 +165,7 @@ register_dock = _main("register-dock", add)
 unregister_dock = _main("unregister-dock", remove)
 ls_dock = _main("ls-dock", ls)
 ssh_dock = _main("ssh-dock", ssh_)
+nb_dock = _main("nb-dock", bare.notebook)
 create_dock = _main("create-dock", cloud.create)
 start_dock = _main("start-dock", cloud.start)
 stop_dock = _main("stop-dock", cloud.stop)

@@ -148,13 +148,18 @@ def restart_command(name: str, json: bool) -> None:
 @click.command("rm")
 @NAME
 @click.option("--force", "-f", is_flag=True, help="Stop it first when it is running.")
-def rm_command(name: str, force: bool) -> None:
+@click.option("--copy", is_flag=True, help="On a dock: remove the project's copy too, with what is ignored there.")
+def rm_command(name: str, force: bool, copy: bool) -> None:
     """Remove a workbench: its container and its HOME. The project and the image stay."""
     with only(name, running=False) as found:
         if _runs(found.running) and not force:
             raise EngineError(f"{found.running.name} is running.", "Stop it first, or use --force.")
-        found.remove()
+        found.remove(copy=copy)
         click.echo(f"Removed {found.running.name}.", err=True)
+        if found.running.dock and not copy:
+            click.echo(
+                f"The project's copy on {found.running.dock} stays (`workbench rm --copy` removes it).", err=True
+            )
 
 
 def _runs(running: Running) -> bool:

@@ -29,6 +29,7 @@ COMMANDS = {
     "transfer": ("images", "Send an image to another machine, without the layers that are there."),
     "images": ("images", "List the project's images, and what changed since they were built."),
     "dock": ("dock", "Other machines whose engines are used from here, over ssh."),
+    "sync": ("sync", "Show how a project and its copy on a dock are kept the same."),
     "prune": ("prune", "Remove what no workbench needs any more."),
     "doctor": ("doctor", "Say what a launch would find here, and how to fix what is missing."),
     "config": ("configuration", "Show the effective configuration and its schema."),

@@ -50,9 +50,10 @@ class Keeper:
 
     def _argv(self) -> tuple[str, ...]:
         """`cat` there answers the bytes by which we see that the connection lives."""
-        socket = f"{self._folder / tunnel.SOCKET}:{self._socket}"
+        # A bare machine has no engine.
+        socket = ("-L", f"{self._folder / tunnel.SOCKET}:{self._socket}") if self._socket else ()
         shared = ("-o", f"ControlPath={self._folder / ssh.CONTROL}")
-        return ("ssh", *tunnel.options(), *shared, "-L", socket, *self._host.words, "exec cat")
+        return ("ssh", *tunnel.options(), *shared, *socket, *self._host.words, "exec cat")
 
     def _while_up(self, talk: Conversation) -> str:
         """Serve until the connection ends; why it did."""
@@ -74,7 +75,7 @@ class Keeper:
                 return "the other side is silent"
             if self._latency is not None and answered:
                 self._serve_ports()
-                self._say(up=(self._folder / tunnel.SOCKET).exists())
+                self._say(up=not self._socket or (self._folder / tunnel.SOCKET).exists())
             if not self._is_held():
                 return ""
 

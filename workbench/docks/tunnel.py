@@ -111,15 +111,18 @@ class Tunnel:
 
 
 @contextmanager
-def held(dock: Dock) -> Iterator[Tunnel]:
+def held(dock: Dock, *, engine: bool = True) -> Iterator[Tunnel]:
     """A tunnel to a dock, for as long as this is held. The first connection may ask for a password or a host key.
 
-    Raises DockError when the machine cannot be reached, or has no engine that lets this user in.
+    Raises DockError when the machine cannot be reached, or has no `engine` that lets this user in.
     """
     folder = folder_of(dock.host)
     with (folder / HELD).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        yield Tunnel(dock.host, folder, _open(dock, folder))
+        far = _open(dock, folder)
+        if engine and not far.socket:
+            raise _no_engine(dock, far)
+        yield Tunnel(dock.host, folder, far)
 
 
 def probe(connection: Connection) -> Far:
@@ -189,8 +192,6 @@ def _begin(dock: Dock, folder: Path) -> Far:
     """Make the first connection, by which questions are answered, and hand it to a keeper."""
     connection = Connection(dock.host, folder)
     far = probe(connection)
-    if not far.socket:
-        raise _no_engine(dock, far)
     write(folder / FAR, asdict(far))
     argv = (sys.executable, "-P", "-m", "workbench.docks.keeper", str(dock.host))
     process.detach(argv, env=process.environment(), cwd=Path("/"), log=folder / LOG)

@@ -52,7 +52,7 @@ class Keeper:
         while self._is_held():
             try:
                 dock = book().find(self._what.dock)
-                with tunnel.held(dock) as there:
+                with tunnel.held(dock, engine=False) as there:
                     self._while_connected(dock, there)
             except WorkbenchError as error:
                 self._say(phase="waiting", why=error.message, hint=error.hint)

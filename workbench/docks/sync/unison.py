@@ -38,7 +38,7 @@ class Heard:
     changed: bool = False
     """Whether anything was copied or deleted."""
     lost: bool = False
-    """Whether it does not find what it remembered of one side."""
+    """Whether it speaks of what it remembers of both sides: where it then fails, that is gone, or fits no longer."""
     last: list[str] = field(default_factory=list)
     """Its last lines."""
     _rest: str = ""
@@ -57,15 +57,13 @@ class Heard:
             return
         if not line.strip():
             return
-        if match := re.match(r"(?:changed|chgd|new|deleted|props|dir|file)\b.*<(?:-\?-|====)>?\s", line) or re.match(
-            r"(?:changed|chgd|new|deleted|props|dir|file)\b.*====>\s", line
-        ):
-            self._add(self.conflicts, line[match.end() :].split(maxsplit=1)[-1].strip())
+        if match := re.match(r"\S[\w ]{0,9} +(?:<-\?->|<====|====>) (?P<kind>.{10}) (?P<name>.+)", line):
+            self._add(self.conflicts, match["name"])
         elif line.startswith("  failed: "):
             self._add(self.failed, line.removeprefix("  failed: "))
         elif line.startswith("[END]"):
             self.changed = True
-        elif re.search(r"archive.*\bMISSING\b|[Aa]rchive.* (corrupt|damaged|inconsistent)", line):
+        elif "archive" in line.lower():
             self.lost = True
         self.last = [*self.last[-7:], line]
 
