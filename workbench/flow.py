@@ -290,12 +290,23 @@ def provide(found: Survey, plan: LaunchPlan, ui: Ui) -> None:
     if found.facts.network.env and isinstance(plan.build, ImageBuild):
         lines = (f"{name}={value}\n" for name, value in sorted(found.facts.network.env.items()))
         found.state.write_text("network.env", "".join(lines))
-    for build in _in_order(plan.build):
-        if reason := _reason(found.engine, build):
+    if found.request.ship and found.facts.dock and isinstance(plan.build, ImageBuild):
+        if plan.build.force or found.engine.present(plan.build) != plan.build.inputs:
+            from workbench.docks.ship import ship
+
+            ship(plan.build, found.facts.dock.name, ui)
+        return
+    build_on(found.engine, plan.build, ui)
+
+
+def build_on(engine: Engine, build: Build, ui: Ui) -> None:
+    """Have an environment on an engine, and say why there is something to build."""
+    for each in _in_order(build):
+        if reason := _reason(engine, each):
             ui.note(reason)
-            for command in commands.provision(build, found.engine.name):
+            for command in commands.provision(each, engine.name):
                 ui.command(command)
-        ui.work(found.engine.provide(build))
+        ui.work(engine.provide(each))
 
 
 def _reason(engine: Engine, build: Build) -> str:

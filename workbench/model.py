@@ -50,6 +50,8 @@ class Request:
     dry_run: bool = False
     json: bool = False
     detach: bool = False
+    ship: bool = False
+    """On a dock: build the image here, and send it."""
     browser: bool = True
     verbosity: int = 0
     jupyter: tuple[str, ...] = ()

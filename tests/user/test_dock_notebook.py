@@ -232,6 +232,20 @@ def test_whoever_is_killed_is_replaced(there: There) -> None:
     assert there.launch().url == running.url
 
 
+def test_an_image_that_was_built_here_is_sent(there: There) -> None:
+    """The dock needs no way to packages then; here Docker builds it, as a user with Docker has it."""
+    env = {**there.env, **there.person.engine.env, "WORKBENCH_ENGINE": None}
+    done = there.person.run("run-notebook", "--dock", "dock", "--ship", "-d", "--json", cwd=there.project, env=env).ok()
+    assert "Send " in done.err
+    [name] = there.dock.docker("ps", "--format", "{{.Image}}", "--filter", "label=io.workbench.dock").split()
+    assert name == done.json()["image"]
+    there.person.run("docker", "image", "rm", "--force", name, env=env)
+    again = there.person.run(
+        "run-notebook", "--dock", "dock", "--ship", "-d", "--json", cwd=there.project, env=there.env
+    )
+    assert again.ok().json()["url"] == done.json()["url"]
+
+
 def test_a_wrong_host_key_gets_nothing(there: There) -> None:
     known = there.person.home / ".ssh/known_hosts"
     there.person.write(known, known.read_text().replace("AAAA", "AAAB", 1))

@@ -47,6 +47,7 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @_option("--gpu", "-g", "device", flag_value="gpu", help="Same as --device gpu: kernels start on it.")
 @_option("--engine", type=click.Choice(["auto", "docker", "podman", "local"]), help="What runs the workbench.")
 @_option("--dock", metavar="NAME", help="Run it on this machine, reached by ssh: a dock, or [USER@]HOST[:PORT].")
+@click.option("--ship", is_flag=True, help="With --dock: build the image here, and send what is missing of it.")
 @_option("--image", metavar="REF", help="Use this image as the base (pulled when absent).")
 @_option("--as-is/--no-as-is", help="Start the image without adding anything to it.")
 @_option("--base-image", metavar="REF", help="Build our image on this one.")
@@ -101,6 +102,7 @@ def _request(path: Path, jupyter: tuple[str, ...], given: Mapping[str, Any]) -> 
         keep=given["keep"],
         rebuild=given["rebuild"],
         offline=given["offline"],
+        ship=given["ship"],
         trust=given["trust"],
         dry_run=given["dry_run"],
         json=given["json"],
