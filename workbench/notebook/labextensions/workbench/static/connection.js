@@ -94,6 +94,12 @@ function parting(store) {
   if (store.link === "stopped") return { title: "The workbench has been stopped", body: again };
   const logs = `\`workbench logs ${name}\` shows what happened.`;
   if (store.link === "coming") return { title: "The workbench does not come back", body: `${logs} ${again}` };
+  const dock = store.state?.workbench.dock;
+  if (dock) {
+    const goes = "JupyterLab goes on there, and this page with it once the link is back.";
+    const why = "`workbench ps --all-docks` tells whether the machine can be reached.";
+    return { title: `The link to ${dock} is cut`, body: `${goes} ${why}` };
+  }
   return { title: "The workbench does not answer", body: `It has ended, or cannot be reached. ${logs} ${again}` };
 }
 
