@@ -31,7 +31,7 @@ def away(somebody: MakePerson) -> Iterator[tuple[Person, Workbench]]:
             shutil.rmtree(there.home(person) / ".local", ignore_errors=True)
 
 
-def test_the_panel_and_a_tab_whose_link_is_cut(page: Page, away: tuple[Person, Workbench]) -> None:  # noqa: F811
+def test_the_panel_and_a_tab_whose_link_is_cut(page: Page, away: tuple[Person, Workbench]) -> None:
     _, bench = away
     visit(page, bench, "ships.ipynb")
     run_cell(page, 0, "on Beagle")

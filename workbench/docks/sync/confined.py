@@ -3,6 +3,9 @@
 By Landlock, which needs no rights. What the program speaks with may be hostile, and the program believe it: so the
 kernel keeps it from writing anywhere else, from reading what is the user's, from making links, and from starting more
 than it needs. IN and OUT are open files, which it finds as 3 and 4.
+
+What Landlock does not cover: it may see that a file elsewhere exists, and change its mode, owner and times where the
+user may; not what is in it. The project itself is open to it, with what never takes part, such as `.git`.
 """
 
 import ctypes

@@ -16,7 +16,8 @@ def patterns(what: What) -> tuple[str, ...]:
     found = pure.read(pure.ALWAYS)
     found += pure.of_docker(_lines(root / ".dockerignore"))
     for folder in _folders(root):
-        found += pure.read(_lines(folder / ".gitignore"), folder.relative_to(root).as_posix().removeprefix("."))
+        above = "" if folder == root else folder.relative_to(root).as_posix()
+        found += pure.read(_lines(folder / ".gitignore"), above)
     return pure.arguments([*found, *pure.read(what.exclude)])
 
 
@@ -34,7 +35,7 @@ def _folders(root: Path) -> Iterator[Path]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8", "replace").splitlines()
+        return path.read_text("utf-8-sig", "replace").split("\n")
     except OSError:
         return []
 

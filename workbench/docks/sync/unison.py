@@ -26,6 +26,12 @@ FATAL = 3
 """The exit code where nothing could be done."""
 NAMES = 20
 """Of files, at most that are remembered."""
+LONG = 1 << 16
+"""Bytes of a line that are looked at."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+"""What a name would say to a terminal."""
+_LOST = re.compile(r"(?:[A-Z][\w ]*: )*(?:The archive file|Archive file|Archive format|New archives) ")
+"""A file may well be called `archive`: the whole beginning of what is said counts."""
 
 
 @dataclass(slots=True)
@@ -41,14 +47,15 @@ class Heard:
     """Whether it speaks of what it remembers of both sides: where it then fails, that is gone, or fits no longer."""
     last: list[str] = field(default_factory=list)
     """Its last lines."""
-    _rest: str = ""
+    _rest: bytes = b""
 
     def hear(self, data: bytes) -> None:
         """Take in what it has written."""
-        *lines, self._rest = re.split(r"[\r\n]", self._rest + data.decode("utf-8", "replace"))
+        *lines, rest = re.split(rb"[\r\n]", self._rest + data)
         for line in lines:
-            self._line(line.rstrip())
-        if not lines and (found := _percent(self._rest)) is not None:
+            self._line(_CONTROL.sub("?", line[:LONG].decode("utf-8", "replace").rstrip()))
+        self._rest = rest[:LONG]
+        if (found := _percent(self._rest.decode("utf-8", "replace"))) is not None:
             self.percent = found
 
     def _line(self, line: str) -> None:
@@ -63,7 +70,7 @@ class Heard:
             self._add(self.failed, line.removeprefix("  failed: "))
         elif line.startswith("[END]"):
             self.changed = True
-        elif "archive" in line.lower():
+        elif _LOST.match(line):
             self.lost = True
         self.last = [*self.last[-7:], line]
 
