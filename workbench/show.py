@@ -109,12 +109,17 @@ def ps_row(running: Running, now: float | None = None) -> tuple[str, ...]:
     return (
         running.name,
         f"{running.state} ({running.health})" if running.health in ("starting", "unhealthy") else running.state,
-        f"{running.engine} on {running.dock}" if running.dock else running.engine,
+        engine(running),
         f"{running.device} (gpu ready)" if _gpu_ready(running) else running.device,
         str(running.port),
         up,
         running.folder,
     )
+
+
+def engine(running: Running) -> str:
+    """What runs a workbench, and where: `docker`, `docker on gpubox`."""
+    return f"{running.engine} on {running.dock}" if running.dock else running.engine
 
 
 def computes(running: Running) -> str:

@@ -38,7 +38,10 @@ SAMPLES = {
     "the other wins": (b"changed  ====> changed    a b/c d.txt  \n", (None, ["a b/c d.txt"], [], False, False)),
     "deleted and changed": (b"deleted  <-?-> chgd dir   dirdel\n", (None, ["dirdel"], [], False, False)),
     "new on both": (b"new file <-?-> new file   x\n", (None, ["x"], [], False, False)),
-    "a name in UTF-8": ("changed  <==== changed    naïve/日本.txt\n".encode(), (None, ["naïve/日本.txt"], [], False, False)),
+    "a name in UTF-8": (
+        "changed  <==== changed    naïve/日本.txt\n".encode(),
+        (None, ["naïve/日本.txt"], [], False, False),
+    ),
     "copied": (b"[END] Copying a.txt\n", (None, [], [], True, False)),
     "begun": (b"[BGN] Copying a.txt from /a to /b\n", (None, [], [], False, False)),
     "percent": (b"\r 94%  00:00 ETA", (94, [], [], False, False)),

@@ -90,7 +90,7 @@ def test_podman_is_looked_for_where_it_listens(tmp_path):
 
 
 def test_ssh_is_refused_with_the_way_around():
-    with pytest.raises(NoEngineError, match="over ssh") as refused:
+    with pytest.raises(NoEngineError, match="by ssh") as refused:
         check(DOCKER, Address("ssh://me@lab/run/docker.sock", "DOCKER_HOST", chosen=True))
     assert "ssh -N -L /tmp/engine.sock:/var/run/docker.sock -- me@lab" in refused.value.hint
 

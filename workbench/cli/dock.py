@@ -54,7 +54,7 @@ def ls(names: tuple[str, ...], json: bool) -> None:
     from workbench.docks.book import book
 
     listed = book()
-    docks = [listed.find(name) for name in names] or list(listed.docks().values())
+    docks = [listed.find(name) for name in names] or list(listed.all().values())
     found = look.look_at_all(docks)
     if json:
         click.echo(
@@ -124,6 +124,19 @@ def env(name: str, shell: str, pid: int | None) -> None:
         variable = "CONTAINER_HOST" if there.kind == "podman" else "DOCKER_HOST"
         click.echo(docked(shell, name, {variable: there.engine}, holder), nl=False)  # type: ignore[arg-type]
         # Until the holder holds it too: the tunnel outlives its last holder by some seconds.
+
+
+@dock_command.command("context", context_settings=HELP)
+@click.argument("name")
+def context(name: str) -> None:
+    """Have a Docker context for a dock: `docker --context NAME …` then goes there by itself."""
+    import shlex
+
+    from workbench.docks import contexts
+    from workbench.docks.book import book, check_name
+
+    made = contexts.make(check_name(name), book().find(name).host)
+    click.echo(f"$ {shlex.join(made)}" if made else f"The context {name} is there already.", err=True)
 
 
 @dock_command.command("trust", context_settings=HELP)

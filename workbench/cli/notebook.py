@@ -133,7 +133,7 @@ def _report(launched: "Launched", request: "Request", terminal: "Terminal") -> i
         click.echo(json.dumps(show.running_json(running, endpoint)))
         return 0
     word = {"started": "JupyterLab is running", "resumed": "JupyterLab is running again"}
-    how = f"{running.engine}, {show.computes(running)}"
+    how = f"{show.engine(running)}, {show.computes(running)}"
     terminal.note(f"{word.get(launched.outcome, 'Already running')}: {running.name} ({how})")
     click.echo(endpoint.url)
     _open(launched, request, terminal)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import ssh
+from workbench.docks.contexts import by_ssh
 from workbench.errors import ConfigError, DockError
 from workbench.ssh import Host
 
@@ -46,8 +48,13 @@ class Book:
         return {name: self._dock(name, entry) for name, entry in entries.items()}
 
     def find(self, name: str) -> Dock:
-        """The dock of this name; one that is not in the list is a name, or an address, that ssh knows."""
-        return self.docks().get(name) or Dock(name, ssh.host(name))
+        """The dock of this name; one that is not in the list is a Docker context, or what ssh knows by that name."""
+        return self.all().get(name) or Dock(name, ssh.host(name))
+
+    def all(self) -> dict[str, Dock]:
+        """Those of the list, and Docker's contexts that go by ssh."""
+        contexts = {name: Dock(name, host) for name, host in by_ssh().items() if is_name(name)}
+        return {**contexts, **self.docks()}
 
     def add(self, dock: Dock) -> None:
         """Put it on the list. Raises ConfigError when another machine has the name."""
@@ -100,11 +107,14 @@ class Book:
         Path(part).replace(self._file)
 
 
+def is_name(name: str) -> bool:
+    """Whether a dock can be called so."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", name, re.ASCII))
+
+
 def check_name(name: str) -> str:
     """A name for a dock. Raises ConfigError for one that could be an option, a path or a command."""
-    import re
-
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", name, re.ASCII):
+    if not is_name(name):
         raise ConfigError(f"{name!r} cannot be the name of a dock.", "Take letters, digits, and . _ - between.")
     return name
 

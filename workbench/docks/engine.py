@@ -53,12 +53,17 @@ def connect(name: str, kind: Literal["auto", "docker", "podman", "local", "fake"
 
     Raises DockError when the machine cannot be reached, NoEngineError when it has no engine, or another one.
     """
+    if kind == "local" or kind == "fake":
+        raise ConfigError(f"On a dock, `--engine {kind}` is another command.", f"Use: nb-dock {name}")
+    return reach(book().find(name), kind)
+
+
+def reach(dock: Dock, kind: Literal["auto", "docker", "podman"] = "auto") -> DockerEngine:
+    """The engine of a dock, as `connect`."""
     from workbench.engines.dialect import DOCKER, PODMAN
     from workbench.engines.sockets import Address
 
-    if kind in ("local", "fake"):
-        raise ConfigError(f"On a dock, `--engine {kind}` is another command.", f"Use: nb-dock {name}")
-    way = DockWay(book().find(name))
+    name, way = dock.name, DockWay(dock)
     try:
         address = Address(way.address, f"the dock {name}", chosen=True)
         engine = DockerEngine(PODMAN if way.kind == "podman" else DOCKER, address, way)
@@ -78,7 +83,7 @@ def connected() -> set[str]:
 
 def known() -> set[str]:
     """Every dock of the list, and each that a workbench was started on."""
-    return {*book().docks(), *(each.dock for each in docked())}
+    return {*book().all(), *(each.dock for each in docked())}
 
 
 @contextmanager

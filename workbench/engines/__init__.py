@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from workbench.errors import NoEngineError
 
 if TYPE_CHECKING:
+    from workbench.docks.book import Dock
     from workbench.engines.base import Engine, ImageStore
     from workbench.engines.dialect import Dialect
     from workbench.engines.docker import DockerEngine
+    from workbench.engines.sockets import Address
 
 Kind = Literal["auto", "docker", "podman", "local", "fake"]
 Found = tuple["Engine", tuple[str, ...]]
@@ -104,6 +106,10 @@ def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
     kind = NoEngineError if shutil.which(dialect.name) else _NotHere
     failure = kind(f"{dialect.title} does not answer: it has no socket here.", start_hint(dialect))
     for address in addresses(dialect, env):
+        if dock := _dock(address):
+            from workbench.docks.engine import reach
+
+            return reach(dock, "podman" if dialect.name == "podman" else "docker")
         check(dialect, address)
         from workbench.engines.docker import DockerEngine
 
@@ -112,6 +118,16 @@ def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
         except NoEngineError as error:
             failure = error
     raise failure
+
+
+def _dock(address: "Address") -> "Dock | None":
+    """The machine of an address that goes by ssh, called as the context that has it is."""
+    from workbench.docks.book import Dock, is_name
+    from workbench.docks.contexts import host_of
+
+    host = host_of(address.url)
+    context = address.origin.removeprefix("the Docker context ")
+    return Dock(context if context != address.origin and is_name(context) else str(host), host) if host else None
 
 
 def _was_chosen(dialect: "Dialect", env: Mapping[str, str]) -> bool:

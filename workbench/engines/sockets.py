@@ -70,13 +70,14 @@ def podman_addresses(env: Mapping[str, str], home: Path) -> list[Address]:
 
 
 def check(dialect: Dialect, address: Address) -> None:
-    """Raise `NoEngineError` for an address that we cannot speak to: ssh, or nothing that is known."""
+    """Raise `NoEngineError` for an address that we cannot speak to: a socket there by ssh, or nothing that is known."""
     scheme, mark, rest = address.url.partition("://")
     if scheme == "ssh":
         forward = f"ssh -N -L /tmp/engine.sock:/var/run/docker.sock -- {rest.partition('/')[0]}"
         raise NoEngineError(
-            f"{dialect.title} is reached over ssh ({address.url}, from {address.origin}), which does not work yet.",
-            f"Forward its socket, `{forward}`, and set {dialect.variable}=unix:///tmp/engine.sock",
+            f"{dialect.title}'s address {address.url} (from {address.origin}) is none that can be reached by ssh.",
+            f"It looks like ssh://user@host; for another socket there: `{forward}`, and "
+            f"{dialect.variable}=unix:///tmp/engine.sock",
         )
     if not mark or not rest or scheme not in ("unix", "tcp", "http", "https", "npipe"):
         raise NoEngineError(

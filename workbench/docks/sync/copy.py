@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workbench import process
 from workbench.docks import tunnel
-from workbench.errors import DockError
+from workbench.errors import ConfigError, DockError
 from workbench.model import Event
 from workbench.state import State
 
@@ -62,7 +62,12 @@ def held(state: State) -> Iterator[None]:
 
 
 def want(state: State, what: What) -> None:
-    """Say what is to be kept the same."""
+    """Say what is to be kept the same. Raises ConfigError for a folder in which more lies than a project."""
+    if state.folder.resolve().is_relative_to(Path(what.project).resolve()):
+        raise ConfigError(
+            f"{what.project} holds what Workbench keeps for you ({state.folder}), which must not go to {what.dock}.",
+            "Start it in a folder of the project's own.",
+        )
     folder = folder_of(state)
     if read(state) != what:
         tunnel.write(folder / WHAT, asdict(what))

@@ -57,6 +57,10 @@ class Keeper:
             except WorkbenchError as error:
                 self._say(phase="waiting", why=error.message, hint=error.hint)
                 self._wait(PAUSE)
+            except OSError as error:
+                # More patterns than a command may have, a full disk: it may go by.
+                self._say(phase="waiting", why=f"The copy cannot be kept the same: {error}.", hint="")
+                self._wait(PAUSE)
         self._say(phase="ended", percent=None)
 
     def _while_connected(self, dock: Dock, there: Tunnel) -> None:

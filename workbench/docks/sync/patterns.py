@@ -68,8 +68,8 @@ def arguments(patterns: Iterable[Pattern]) -> tuple[str, ...]:
 
 
 def _pattern(line: str, folder: str) -> Pattern | None:
-    text = re.sub(r"(?<!\\)\s+$", "", line.rstrip("\r\n"))
-    if not text or text.startswith("#") or "\0" in text:
+    text = re.sub(r"(?<!\\)\s+$", "", line.partition("\0")[0].rstrip("\r\n"))
+    if not text or text.startswith("#"):
         return None
     back = text.startswith("!")
     text = text[1:] if back else text
@@ -118,8 +118,9 @@ def _set(text: str, *, none: bool) -> str:
                 raise ValueError(f"no set of that name: {name}")
             members.update(_NAMED[name])
         else:
-            last = min(ord(match["high"] or match["low"]), 0x7E)
-            members.update(chr(each) for each in range(ord(match["low"]), last + 1))
+            low = ord(match["low"])
+            last = min(max(low, ord(match["high"] or match["low"])), 0x7E)
+            members.update(chr(each) for each in range(low, last + 1))
     members.discard("/")
     if none:
         members.add("/")
