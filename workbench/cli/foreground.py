@@ -52,6 +52,11 @@ class Foreground:
         try:
             if running := self._now():
                 self._engine.stop(running.id)
+            if self._running.dock:
+                from workbench.docks.sync import copy
+
+                # What was saved last is to be here.
+                copy.settle(self._state)
         except NoEngineError as error:
             name = self._running.name
             raise self._away(error, f"It goes on there; when it can be reached: workbench stop {name}") from error
