@@ -142,13 +142,15 @@ def of_dock(name: str) -> State:
 def _all(answering: list[Engine], docks: list[Engine]) -> list[Found]:
     """What they have of this user's. Each engine of a dock knows our workbenches by the user of there."""
     found: dict[str, Found] = {}
-    for engine in answering:
+    # DOCKER_HOST=ssh://… is a dock, too: what others have there is theirs, though their user's number be ours.
+    docks = [*docks, *(engine for engine in answering if engine.dock)]
+    for engine in (each for each in answering if each not in docks):
         for running in recreate.in_place(engine.find({labels.OWNER: str(os.getuid())})):
             # Podman's socket may serve as Docker's too: the first that knows a container has it.
             found.setdefault(running.id, Found(running, engine, State.of(running.name)))
     for engine in docks:
         facts = engine.facts()
-        ours = f"{facts.dock.machine}:" if facts.dock else ""
+        ours = f"{engine.dock.machine}:" if engine.dock else ""
         for running in recreate.in_place(engine.find({labels.OWNER: str(facts.uid)})):
             if running.dock and running.project.startswith(ours):
                 found.setdefault(running.id, Found(running, engine, State.of(running.name)))

@@ -1,5 +1,6 @@
 """The list of docks, as a file of the user's."""
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -64,3 +65,73 @@ def test_hosts_in_the_file_are_checked(tmp_path: Path, host: str) -> None:
         Book(tmp_path).docks()
     with pytest.raises(DockError):
         Book(tmp_path / "other").find(host)
+
+
+def _context(docker: Path, name: str, url: str, folder: str = "") -> None:
+    place = docker / "contexts/meta" / (folder or hashlib.sha256(name.encode()).hexdigest())
+    place.mkdir(parents=True)
+    (place / "meta.json").write_text(json.dumps({"Name": name, "Endpoints": {"docker": {"Host": url}}}))
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own folder of Docker's."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    return tmp_path / "docker"
+
+
+def test_contexts_by_ssh_come_after_the_list(tmp_path: Path, docker: Path) -> None:
+    book = Book(tmp_path)
+    book.add(BOX)
+    _context(docker, "box", "ssh://other")
+    _context(docker, "far", "ssh://ada@gpu-2:2222")
+    _context(docker, "near", "unix:///var/run/docker.sock")
+    _context(docker, "a b", "ssh://h")
+    _context(docker, "false", "ssh://h", folder="0")
+    assert book.all() == {"box": BOX, "far": Dock("far", Host("ada@gpu-2", 2222))}
+    assert (book.find("box"), book.find("far").host, book.find("near").host) == (
+        BOX,
+        Host("ada@gpu-2", 2222),
+        Host("near"),
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["ssh://h/run/docker.sock", "ssh://-oProxyCommand=x", "ssh://a:b@h", "ssh://", "ssh://h?x"]
+)
+def test_a_context_that_ssh_cannot_take_is_not_looked_for_elsewhere(tmp_path: Path, docker: Path, url: str) -> None:
+    _context(docker, "far", url)
+    assert Book(tmp_path).all() == {}
+    with pytest.raises(DockError, match="context far goes to ssh://"):
+        Book(tmp_path).find("far")
+
+
+@pytest.mark.parametrize(
+    ("host", "context", "name"),
+    [
+        (Host("ada@gpu-2"), "far", "far"),
+        (Host("ada@gpu-2"), "", "ada@gpu-2"),
+        (Host("ada@gpu-1", 2222), "", "ada@gpu-1:2222"),
+        # Names of other machines.
+        (Host("ada@gpu-2"), "box", "ada@gpu-2"),
+        (Host("box2"), "", "called"),
+    ],
+)
+def test_a_machine_is_called_by_what_finds_it_again(
+    tmp_path: Path, docker: Path, host: Host, context: str, name: str
+) -> None:
+    book = Book(tmp_path)
+    book.add(BOX)
+    book.add(Dock("box2", Host("elsewhere")))
+    book.add(Dock("called", Host("box2")))
+    _context(docker, "far", "ssh://ada@gpu-2")
+    found = book.at(host, context)
+    assert found.name == name
+    assert book.find(found.name).host == host
+
+
+def test_a_machine_that_cannot_be_found_again_is_refused(tmp_path: Path, docker: Path) -> None:
+    book = Book(tmp_path)
+    book.add(BOX)
+    with pytest.raises(ConfigError, match="box is a dock already"):
+        book.at(Host("box"))

@@ -20,7 +20,7 @@ free /dev/sda1 1000000 500000 20000000 50% /
 gpu NVIDIA H100 80GB HBM3
 gpu NVIDIA H100 80GB HBM3
 toolkit NVIDIA Container Toolkit CLI version 1.18.0
-tool rsync rsync  version 3.2.7
+tool unison unison version 2.52.1 (ocaml 4.13.1)
 tool zstd zstd v1.5
 """
 
@@ -48,7 +48,7 @@ def test_a_machine_with_everything() -> None:
         ("user ada\n", "engine", "docs.docker.com"),
         ("engine docker 27\nfree /dev/sda1 1 1 1000 99% /\n", "disk", "system prune"),
         ("engine docker 27\ngpu NVIDIA T4\n", "NVIDIA Container Toolkit", "nvidia-container-toolkit"),
-        ("engine docker 27\ntool rsync 3\n", "zstd", "apt install zstd"),
+        ("engine docker 27\ntool unison 3\n", "zstd", "apt install zstd"),
     ],
 )
 def test_what_is_lacking_and_what_mends_it(said: str, what: str, fix: str) -> None:

@@ -66,6 +66,49 @@ def test_an_address_by_ssh_goes_through_the_tunnel(me: tuple[Person, dict[str, s
     assert "reached by ssh" in said
 
 
+def test_who_does_not_answer_by_ssh_keeps_nobody_from_the_others(me: tuple[Person, dict[str, str | None]]) -> None:
+    person, env = me
+    _context(person, "away", "ssh://nowhere.invalid")
+    person.write(person.home / ".docker/config.json", '{"currentContext": "away"}')
+    # The context in use is nobody's word for this command.
+    person.run("workbench", "ps", env=env).ok()
+    said = person.run("workbench", "images", env={**env, "DOCKER_HOST": "ssh://nowhere.invalid"}).fails(3)
+    assert "nowhere.invalid cannot be reached by ssh" in said
+    assert "nowhere.invalid" in person.run("workbench", "ps", env={**env, "DOCKER_CONTEXT": "away"}).ok().err
+
+
+def test_a_name_that_is_another_docks_is_refused(me: tuple[Person, dict[str, str | None]]) -> None:
+    """What follows (the copy of the project, `stop`) finds the machine by its name: it must be the same one."""
+    person, env = me
+    person.run("workbench", "dock", "add", "dock", "nowhere.invalid", env=env).ok()
+    said = person.run("workbench", "images", env={**env, "DOCKER_HOST": "ssh://dock"}).fails(3)
+    assert "dock is a dock already, nowhere.invalid" in said
+    person.run("workbench", "dock", "add", "box", "dock", env=env).ok()
+    person.run("workbench", "images", cwd=person.project(name="p"), env={**env, "DOCKER_HOST": "ssh://dock"}).ok()
+
+
+def test_a_context_that_cannot_be_a_dock_says_why(me: tuple[Person, dict[str, str | None]]) -> None:
+    person, env = me
+    _context(person, "rootless", "ssh://dock/run/user/1000/docker.sock")
+    _context(person, "evil", f"ssh://-oProxyCommand=touch%20{person.home}/hacked")
+    _context(person, "evil2", f"ssh://-oProxyCommand=touch${{IFS}}{person.home}/hacked")
+    for name in ("rootless", "evil", "evil2"):
+        assert f"context {name} goes to ssh://" in person.run("workbench", "dock", "ssh", name, "true", env=env).fails(
+            6
+        )
+        used = {**env, "DOCKER_CONTEXT": name}
+        assert "none that can be reached by ssh" in person.run("workbench", "images", env=used).fails(3)
+    assert not (person.home / "hacked").exists()
+    assert "No docks" in person.run("workbench", "dock", "ls", env=env).ok().err
+
+
+def test_a_shell_goes_to_a_context(me: tuple[Person, dict[str, str | None]]) -> None:
+    person, env = me
+    _context(person, "far", "ssh://dock")
+    script = 'source "$(command -v dock)" far && docker info --format "{{.Name}}" && castoff'
+    assert person.run("bash", "-c", script, env=env).ok().out.strip() == "dock"
+
+
 def test_a_dock_is_made_a_context(me: tuple[Person, dict[str, str | None]]) -> None:
     person, env = me
     said = person.run("workbench", "dock", "context", "dock", env=env).ok().err

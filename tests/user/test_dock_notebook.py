@@ -232,6 +232,20 @@ def test_whoever_is_killed_is_replaced(there: There) -> None:
     assert there.launch().url == running.url
 
 
+def test_a_launcher_that_is_killed_leaves_one_workbench_at_most(there: There) -> None:
+    there.launch()
+    there.run("workbench", "rm", "--force")
+    for delay in (0.2, 0.5, 0.8, 1.1, 1.5, 2.0):
+        child = there.person.start("run-notebook", "--dock", "dock", "-d", "--json", cwd=there.project, env=there.env)
+        time.sleep(delay)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    running = there.launch()
+    assert "7" in running.jupyter.run("print(3 + 4)")
+    assert len(there.dock.docker("ps", "--all", "--quiet", "--filter", "label=io.workbench.dock").split()) == 1
+    assert len(there.pids("docks.sync.keeper")) == len(there.pids("exec cat")) == 1
+
+
 def test_an_image_that_was_built_here_is_sent(there: There) -> None:
     """The dock needs no way to packages then; here Docker builds it, as a user with Docker has it."""
     env = {**there.env, **there.person.engine.env, "WORKBENCH_ENGINE": None}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.model import ImageBuild, LaunchPlan, LocalRun, VenvBuild
-from workbench.plan import commands
+from workbench.plan import commands, naming
 from workbench.plan.digest import plain_fields
 from workbench.plan.run import describe
 
@@ -21,8 +21,17 @@ def planned_text(launched: "Launched") -> str:
     """Notices and used files as comments, then one command per line; a shell does what a launch would."""
     plan = launched.plan
     used = f"# uses {', '.join(plan.used)}" if plan.used else "# no dependency files: Python and a kernel only"
-    head = [f"# {plan.name} on {launched.survey.engine.name}", used]
+    head = [f"# {plan.name} on {launched.survey.engine.name}", *_elsewhere(launched), used]
     return "\n".join([*head, *(f"# {notice}" for notice in plan.notices), *_lines(launched)])
+
+
+def _elsewhere(launched: "Launched") -> list[str]:
+    """What the commands need that are for another machine."""
+    dock = launched.survey.facts.dock
+    if dock is None:
+        return []
+    copy = naming.copy_of(launched.survey.project, dock)
+    return [f"# on {dock.name}: type `source dock {dock.name}` before, and have the project there in {copy}"]
 
 
 def planned_json(launched: "Launched") -> str:
@@ -32,6 +41,7 @@ def planned_json(launched: "Launched") -> str:
         {
             "name": plan.name,
             "engine": launched.survey.engine.name,
+            "dock": launched.survey.facts.dock.name if launched.survey.facts.dock else None,
             "digest": plan.digest,
             "used": list(plan.used),
             "notices": list(plan.notices),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import ssh
-from workbench.docks.contexts import by_ssh
+from workbench.docks.contexts import by_ssh, unusable
 from workbench.errors import ConfigError, DockError
 from workbench.ssh import Host
 
@@ -49,7 +49,28 @@ class Book:
 
     def find(self, name: str) -> Dock:
         """The dock of this name; one that is not in the list is a Docker context, or what ssh knows by that name."""
-        return self.all().get(name) or Dock(name, ssh.host(name))
+        if found := self.all().get(name):
+            return found
+        if url := unusable(name):
+            raise DockError(
+                f"The Docker context {name} goes to {url}, which is no address of a dock.",
+                "It looks like ssh://[USER@]HOST[:PORT]: which socket there has the engine is found out.",
+            )
+        return Dock(name, ssh.host(name))
+
+    def at(self, host: Host, context: str = "") -> Dock:
+        """The dock of a machine, by a name that finds it again: commands and processes that follow have only that.
+
+        Raises ConfigError where what ssh calls it is the name of another dock.
+        """
+        docks, name = self.all(), str(host)
+        for each in (docks.get(context), docks.get(name) or Dock(name, host), *docks.values()):
+            if each and each.host == host:
+                return each
+        raise ConfigError(
+            f"{name} is a dock already, {docks[name].host}, and not the machine that ssh knows by that name.",
+            f"Give that one a name: workbench dock add NAME {name}",
+        )
 
     def all(self) -> dict[str, Dock]:
         """Those of the list, and Docker's contexts that go by ssh."""

@@ -1,5 +1,6 @@
 """Docker's contexts and docks: a context that goes by ssh is a dock, and a dock can be a context."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ def host_of(url: str) -> Host | None:
 
 def url_of(host: Host) -> str:
     """The address of a machine's engine, as Docker has it."""
-    return f"{SCHEME}{host}"
+    user, at, machine = host.destination.rpartition("@")
+    bracketed = f"[{machine}]" if ":" in machine else machine
+    return f"{SCHEME}{user}{at}{bracketed}{'' if host.port is None else f':{host.port}'}"
 
 
 def by_ssh(environ: Mapping[str, str] = os.environ) -> dict[str, Host]:
@@ -35,9 +38,16 @@ def by_ssh(environ: Mapping[str, str] = os.environ) -> dict[str, Host]:
     found: dict[str, Host] = {}
     for path in sorted((_configuration(environ) / "contexts/meta").glob("*/meta.json")):
         name, url = _endpoint(path)
-        if name and (host := host_of(url)):
+        # Docker finds a context by its folder, whatever the file says.
+        if name and path.parent.name == _key(name) and (host := host_of(url)):
             found[name] = host
     return found
+
+
+def unusable(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The address of the context of this name, where it goes by ssh and is none that we can use; otherwise empty."""
+    _, url = _endpoint(_configuration(environ) / "contexts/meta" / _key(name) / "meta.json")
+    return url if url.startswith(SCHEME) and host_of(url) is None else ""
 
 
 def make(name: str, host: Host) -> tuple[str, ...] | None:
@@ -52,15 +62,21 @@ def make(name: str, host: Host) -> tuple[str, ...] | None:
         raise ConfigError(
             f"Docker has a context {name} already, which goes to {there.out.strip()}.", f"docker context rm {name}"
         )
-    command = ("docker", "context", "create", name, "--docker", f"host={url_of(host)}")
+    where = ("--docker", f"host={url_of(host)}")
+    command = ("docker", "context", "create", name, *where, "--description", f"The dock {name}, by workbench")
     done = process.run(command)
     if done.code:
-        raise EngineError("Docker does not make the context.", detail=done.err.splitlines()[-3:])
+        raise EngineError("Docker does not make the context.", "See what it says.", detail=done.err.splitlines()[-3:])
     return command
 
 
 def _configuration(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
+
+
+def _key(name: str) -> str:
+    """Docker names the folder of a context after the SHA-256 of its name."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _endpoint(path: Path) -> tuple[str, str]:

@@ -33,8 +33,9 @@ done
 say free "$(df -Pk /var/lib/docker 2>/dev/null | tail -n 1 || df -Pk "$HOME" | tail -n 1)"
 command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi --query-gpu=name --format=csv,noheader 2>&1 | sed "s/^/gpu /"
 command -v nvidia-ctk >/dev/null 2>&1 && say toolkit "$(nvidia-ctk --version 2>/dev/null | head -n 1)"
-for each in rsync zstd unison; do
-    command -v $each >/dev/null 2>&1 && say tool $each "$($each --version 2>&1 | head -n 1)"
+command -v zstd >/dev/null 2>&1 && say tool zstd "$(zstd --version 2>&1 | head -n 1)"
+for each in unison "$HOME/.local/share/workbench/bin/unison"; do
+    command -v "$each" >/dev/null 2>&1 && say tool unison "$("$each" -version 2>&1 | head -n 1)"
 done
 true
 '"""
@@ -154,7 +155,7 @@ def checks(found: Look) -> Iterator[Check]:
         what = f"{abs(found.drift):.0f} s {'ahead' if found.drift > 0 else 'behind'}" if late else "as here"
         yield Check("clock", ok=not late, found=what, fix="sudo timedatectl set-ntp true (there)" if late else "")
     versions = dict(found.tools)
-    for tool, what in (("zstd", "smaller transfers"), ("rsync", "copies of folders")):
+    for tool, what in (("zstd", "smaller transfers"), ("unison", "yours is copied there, if it runs there")):
         known = versions.get(tool, "")
         found_text = known or f"missing: {what}"
         yield Check(tool, ok=bool(known), found=found_text, fix="" if known else f"sudo apt install {tool} (there)")

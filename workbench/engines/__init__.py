@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from workbench.errors import NoEngineError
+from workbench.errors import NoEngineError, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.docks.book import Dock
     from workbench.engines.base import Engine, ImageStore
     from workbench.engines.dialect import Dialect
     from workbench.engines.docker import DockerEngine
     from workbench.engines.sockets import Address
+    from workbench.ssh import Host
 
 Kind = Literal["auto", "docker", "podman", "local", "fake"]
 Found = tuple["Engine", tuple[str, ...]]
@@ -106,10 +106,8 @@ def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
     kind = NoEngineError if shutil.which(dialect.name) else _NotHere
     failure = kind(f"{dialect.title} does not answer: it has no socket here.", start_hint(dialect))
     for address in addresses(dialect, env):
-        if dock := _dock(address):
-            from workbench.docks.engine import reach
-
-            return reach(dock, "podman" if dialect.name == "podman" else "docker")
+        if host := _over_ssh(address):
+            return _through_tunnel(dialect, address, host)
         check(dialect, address)
         from workbench.engines.docker import DockerEngine
 
@@ -120,14 +118,26 @@ def _container(dialect: "Dialect", env: Mapping[str, str]) -> "DockerEngine":
     raise failure
 
 
-def _dock(address: "Address") -> "Dock | None":
-    """The machine of an address that goes by ssh, called as the context that has it is."""
-    from workbench.docks.book import Dock, is_name
+def _over_ssh(address: "Address") -> "Host | None":
+    """The machine of an address that goes by ssh."""
     from workbench.docks.contexts import host_of
 
-    host = host_of(address.url)
-    context = address.origin.removeprefix("the Docker context ")
-    return Dock(context if context != address.origin and is_name(context) else str(host), host) if host else None
+    return host_of(address.url)
+
+
+def _through_tunnel(dialect: "Dialect", address: "Address", host: "Host") -> "DockerEngine":
+    """The engine of another machine, as a dock. One that cannot be reached is an engine that does not answer."""
+    from workbench.docks.book import book
+    from workbench.docks.engine import reach
+
+    try:
+        dock = book().at(host, address.origin.removeprefix("the Docker context "))
+        # Docker's address may lead to a Podman, as everywhere.
+        return reach(dock, "podman" if dialect.name == "podman" else "auto")
+    except NoEngineError:
+        raise
+    except WorkbenchError as error:
+        raise NoEngineError(error.message, error.hint, detail=error.detail) from error
 
 
 def _was_chosen(dialect: "Dialect", env: Mapping[str, str]) -> bool:

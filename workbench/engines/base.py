@@ -77,6 +77,8 @@ class Engine(Protocol):
     """
 
     name: EngineName
+    dock: DockFacts | None
+    """The machine that it is on; None for this one."""
 
     def facts(self) -> HostFacts:
         """What the engine and the machine are; asked once, cheap after that."""

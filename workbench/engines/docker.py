@@ -75,6 +75,7 @@ class DockerEngine:
         self.name: EngineName = self.dialect.name
         self._samples: dict[str, tuple[float, float]] = {}
         self._way = way
+        self.dock = way.dock if way else None
 
     @cached_property
     def images(self) -> DockerStore:
@@ -115,7 +116,7 @@ class DockerEngine:
             gpu=GpuFacts(cdi=report.gpus(info)),
             cgroup_limits=all(info.get(limit) for limit in limits)
             and not (rootless and info.get("CgroupVersion") != "2"),
-            dock=way.dock if way else None,
+            dock=self.dock,
         )
 
     def _takes_cdi(self) -> bool:

@@ -19,6 +19,7 @@ from workbench.errors import EngineError, WorkbenchError
 from workbench.model import (
     Build,
     Delivery,
+    DockFacts,
     EngineName,
     Event,
     ExecResult,
@@ -47,6 +48,7 @@ class FakeEngine:
     """
 
     name: EngineName = "fake"
+    dock: DockFacts | None = None
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ from workbench.labels import DEVICE, GPUS, NAME, OWNER, PLAN, PROJECT
 from workbench.model import (
     Build,
     Delivery,
+    DockFacts,
     EngineName,
     Event,
     ExecResult,
@@ -54,6 +55,7 @@ class LocalEngine:
     """Workbenches as processes of this user. `folder` holds one record each, `environments` what uv made."""
 
     name: EngineName = "local"
+    dock: DockFacts | None = None
 
     def __init__(self, folder: Path | None = None, environments: Path | None = None) -> None:
         self.records = Records(folder or state_root() / "local")
