@@ -106,3 +106,19 @@ def test_of_a_projects_own_images_only_those_that_lost_their_name(tmp_path):
         containers=[container("a", "running", "sha256:03")],
     )
     assert names(held) == [("image", "01", "replaced by a newer one")]
+
+
+def test_each_machine_takes_its_own_only(tmp_path):
+    """A dock's engine has workbenches of other machines beside its own users'."""
+    mine, theirs = f"0123abcd:{tmp_path}", "4567cdef:/gone"
+    held = replace(
+        NOTHING,
+        containers=[
+            container("here", "exited"),
+            container("mine", "exited", project=mine),
+            container("theirs", "exited", project=theirs),
+        ],
+        images=[image("01", "0123abcd:/gone", 1), image("02", mine, 1, ["p:me"]), image("03", theirs, 1)],
+    )
+    assert [name for _, name, _ in names(held)] == ["workbench-here"]
+    assert [name for _, name, _ in names(replace(held, machine="0123abcd"))] == ["workbench-mine", "01"]

@@ -338,6 +338,7 @@ class DockerEngine:
             networks=[network for network in client.networks() if report.is_ours(network["Labels"])],
             volumes=[volume for volume in client.volumes()["Volumes"] or () if report.is_ours(volume["Labels"])],
             sizes=leaving.sizes(client.df()),
+            machine=self.dock.machine if self.dock else "",
         )
         return leaving.leftovers(held)
 

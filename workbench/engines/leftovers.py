@@ -9,19 +9,24 @@ from typing import Any
 from workbench.engines.report import STATES, is_ours, is_workbench
 from workbench.labels import BUILD, INPUTS, NAME, PROJECT
 from workbench.model import Leftover
+from workbench.plan import naming
 
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Everything that an engine listed, all containers included. `sizes`: bytes by id (without `sha256:`) or name."""
+    """Everything that an engine listed, all containers included. `sizes`: bytes by id (without `sha256:`) or name.
+
+    `machine`: this one's id where the engine is on a dock; empty where it is here.
+    """
 
     containers: list[Entry]
     images: list[Entry]
     networks: list[Entry]
     volumes: list[Entry]
     sizes: Mapping[str, int] = field(default_factory=dict)
+    machine: str = ""
 
     def size(self, id: str) -> int | None:
         """Bytes that removing it gives back, None when not known."""
@@ -42,8 +47,12 @@ def sizes(usage: Entry) -> dict[str, int]:
 
 
 def leftovers(held: Holdings) -> list[Leftover]:
-    """Stopped workbenches, images of the past, networks and volumes whose workbench is gone."""
-    return [*_containers(held), *_images(held), *_networks(held), *_volumes(held)]
+    """Stopped workbenches, images of the past, networks and volumes whose workbench is gone.
+
+    Those of other machines, for whom this one is a dock, are theirs.
+    """
+    found = (*_containers(held), *_images(held), *_networks(held), *_volumes(held))
+    return [each for each in found if naming.place_of(each.project)[0] == held.machine]
 
 
 def _containers(held: Holdings) -> Iterable[Leftover]:
@@ -118,7 +127,8 @@ def _plain(id: str) -> str:
 def _is_there(project: str) -> bool:
     """Whether a project's folder is there. One that this user may not look at is somebody else's."""
     try:
-        return bool(project) and stat.S_ISDIR(Path(project).stat().st_mode)
+        folder = naming.place_of(project)[1]
+        return bool(folder) and stat.S_ISDIR(Path(folder).stat().st_mode)
     except PermissionError:
         return True
     except (OSError, ValueError):

@@ -25,6 +25,12 @@ def label_of(project: Project, dock: DockFacts | None = None) -> str:
     return f"{dock.machine}:{project.root}" if dock else str(project.root)
 
 
+def place_of(label: str) -> tuple[str, str]:
+    """The machine of a project as `label_of` has it, empty for the engine's own, and the project's folder there."""
+    machine, mark, folder = label.partition(":")
+    return (machine, folder) if mark and re.fullmatch("[0-9a-f]{8}", machine) else ("", label)
+
+
 def copy_of(project: Project, dock: DockFacts) -> str:
     """The folder of a dock that is kept the same as the project."""
     return f"{dock.projects}/{name_of(project, dock)}"
