@@ -20,6 +20,8 @@ HELD, KEPT, STATUS, LOG, WHAT, SETTLE, MEMORY = (
 )
 BEGIN = 20.0
 """Seconds in which whoever keeps the copy must have begun."""
+HINDERED = 4.0
+"""Seconds that something may be in the way of the first copy."""
 LOOK = 0.1
 
 
@@ -105,14 +107,19 @@ def status(state: State) -> Status | None:
 
 def first(state: State, dock: str) -> Iterator[Event]:
     """Wait until both sides are the same for the first time. Raises DockError where that cannot be."""
-    name, begun = f"Copy the project to {dock}", time.time()
+    name, begun, hindered = f"Copy the project to {dock}", time.time(), 0.0
     yield Event("step", name, "copy")
     while True:
         now = status(state)
         if now and now.same:
             break
         if now and now.why:
-            raise DockError(now.why, now.hint)
+            # It is tried again meanwhile: a link may come back.
+            hindered = hindered or time.monotonic()
+            if time.monotonic() - hindered > HINDERED:
+                raise DockError(now.why, now.hint)
+        else:
+            hindered = 0.0
         if now is None and time.time() - begun > BEGIN and not kept(state):
             raise DockError(f"The copy on {dock} is not kept.", f"Its log: {folder_of(state) / LOG}")
         yield Event("progress", name, "copy", (now.percent or 0) if now else 0, 100)

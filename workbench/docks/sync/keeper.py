@@ -79,7 +79,7 @@ class Keeper:
     def _pass(self, dock: Dock, there: Tunnel, here: str, program: str, *, again: bool = True) -> None:
         """Have both sides be the same once."""
         heard = unison.Heard()
-        self._say(phase="copying" if not self._status.same else self._status.phase)
+        self._say(phase="live" if self._status.phase == "live" else "copying")
         talk = self._start(dock, there, here, program, live=False)
         try:
             while (data := talk.receive(LOOK)) != b"":
