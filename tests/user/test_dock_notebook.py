@@ -146,6 +146,15 @@ def test_the_workbench_runs_there_and_the_project_is_here(there: There) -> None:
     running.jupyter.run("open('result.txt', 'w').write('from there')")
     until(reads(there.project / "result.txt", "from there"))
     assert (there.project / "result.txt").stat().st_uid == there.person.ids[0]
+    # The everyday verbs.
+    assert there.run("workbench", "exec", "--", "cat", "here.txt") == "from here"
+    assert running.name in there.run("workbench", "logs")
+    assert running.name in there.run("workbench", "stats")
+    assert "same, both ways" in there.run("workbench", "sync", "--wait") + there.run("workbench", "sync")
+    assert "docker on dock" in there.run("workbench", "ps")
+    restarted = there.run("workbench", "restart").strip()
+    assert restarted == running.url
+    until(lambda: computes(running))
     # A second launch is the same workbench.
     assert there.launch().url == running.url
     # What is written last is here when it has stopped, and nothing of ours stays.
