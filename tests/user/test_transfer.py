@@ -58,8 +58,9 @@ class Sender:
         """The image's id on the other machine, empty when it is not there."""
         return self.dock.docker("image", "ls", "--no-trunc", "--quiet", self.image).strip()
 
-    def images(self) -> str:
-        return self.dock.docker("image", "ls", "--all", "--no-trunc", "--quiet")
+    def images(self) -> list[str]:
+        """Every image there. The engine has no order for those of one moment."""
+        return sorted(self.dock.docker("image", "ls", "--all", "--no-trunc", "--quiet").split())
 
 
 @pytest.fixture(params=["docker", "podman"])
