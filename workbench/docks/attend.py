@@ -43,9 +43,11 @@ class _Attendance:
         while not self.over.is_set():
             try:
                 self._attend()
-            except WorkbenchError as error:
-                if said != (said := f"{error.message} {error.hint}"):
-                    self._note(said)
+            except (WorkbenchError, OSError) as error:
+                text = f"{error.message} {error.hint}" if isinstance(error, WorkbenchError) else str(error)
+                if text != said:
+                    self._note(text)
+                said = text
                 self.over.wait(PAUSE)
             else:
                 said = ""
