@@ -12,7 +12,7 @@ from workbench import approved, consent, labels, ready, recreate
 from workbench.approved import Approved
 from workbench.engines.base import Engine, NoGpu, PortTaken
 from workbench.engines.ports import free_port
-from workbench.errors import EngineError
+from workbench.errors import EngineError, NotReadyError
 from workbench.model import (
     Build,
     Device,
@@ -200,7 +200,14 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     seed = _seed(found, existing)
     plan = make_plan(found, seed)
     if existing and existing.state == "running" and not _wants_restart(found, existing, plan, ui):
-        return _reopen(found, plan, existing, seed)
+        try:
+            return _reopen(found, plan, existing, seed)
+        except NotReadyError:
+            existing = recreate.existing(found.engine, found.state, found.mine, ui.note)
+            if existing and existing.state == "running":
+                raise
+            # Its launcher was killed before it had handed anything over.
+            ui.note("It has ended without an answer: starting it again.")
     asks = trust.asks(found.settings, str(found.project.root))
     consent.agree(found.state, "workbench", asks, found.project.root, trusted=request.trust, ui=ui)
     for notice in plan.notices:

@@ -147,8 +147,9 @@ class DockerEngine:
             volumes = networks.have_volumes(self._client, run)
             id = self._of_its_own_build(run, self._create(run))
             self._begin(id, run)
-            self.forward(run.port)
+            # At once: should we be killed, a server that got nothing ends by itself.
             self._deliver(id, run.deliver, delivery)
+            self.forward(run.port)
             return report.inspected(self._client.inspect_container(id), self.dialect)
         except BaseException:
             if id:
@@ -232,8 +233,8 @@ class DockerEngine:
         labels = self._ours(id)["Config"]["Labels"]
         self._client.start(id)
         try:
-            self.forward(int(labels[PORT]))
             self._deliver(id, tuple(json.loads(labels.get(commands.DELIVER, "[]"))), delivery)
+            self.forward(int(labels[PORT]))
         except BaseException:
             self._client.stop(id)
             raise
