@@ -49,12 +49,14 @@ class Found:
         with self.locked():
             for each in self.containers():
                 self.engine.stop(each.id)
-                self.engine.remove(each.id, volumes=True)
             self._settle()
             if copy and self.running.dock:
                 from workbench.docks.sync import leave
 
+                # Before anything is removed: it may not be possible.
                 leave.leave(self.state, self.running.dock)
+            for each in self.containers():
+                self.engine.remove(each.id, volumes=True)
             self.state.forget()
         agent.wait(self.state, there=False)
         # Its last words.

@@ -165,7 +165,15 @@ def test_the_workbench_runs_there_and_the_project_is_here(there: There) -> None:
     [listed] = json.loads(there.run("workbench", "ps", "--all-docks", "--json"))
     assert listed["status"] == "stopped"
     assert there.launch().url == running.url
+    for number in range(2000):
+        (there.project / f"many/{number}").mkdir(parents=True)
+        (there.project / f"many/{number}/file").write_text("mine")
+    there.person.give(there.project)
+    there.run("workbench", "sync", "--wait")
     there.run("workbench", "rm", "--force", "--copy")
+    # What goes there is nothing that was deleted.
+    time.sleep(3)
+    assert len(list((there.project / "many").glob("*/file"))) == 2000
     assert not list((there.dock.home(there.person) / ".local/share/workbench/projects").iterdir())
     assert not there.dock.docker("ps", "--all", "--quiet", "--filter", "label=io.workbench.dock").strip()
     assert not [path for path in there.project.rglob("*") if ".unison" in path.name]

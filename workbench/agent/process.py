@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ def begin(state: State, engine: EngineName) -> None:
     An image that is taken as it is has no part that an agent could talk to.
     """
     kept = approved.read(state)
-    if alive(state) or (kept and kept.settings.as_is):
+    if alive(state) or (kept and kept.settings.as_is and not state.dock()):
         return
     _rotate(state.folder / LOG)
     # -P: nothing of the folder that it works in becomes a part of it.
@@ -126,10 +126,12 @@ def attended(state: State) -> AbstractContextManager[None]:
 def note(state: State, text: str) -> None:
     """Add a line to the agent's log, which people read and nothing inside."""
     path = state.folder / LOG
-    _rotate(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+    # A full disk ends no agent.
+    with suppress(OSError):
+        _rotate(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
 
 def _lock(state: State) -> "FileLock":

@@ -67,7 +67,12 @@ def serve(
         finally:
             ui.note("Stopping JupyterLab (a save in progress is finished first) …")
             stop = Path(program).with_name("workbench")
-            there.run(f"{shlex.quote(str(stop))} stop {shlex.quote(bare.name)}")
+            done = there.run(f"{shlex.quote(str(stop))} stop {shlex.quote(bare.name)}")
+            if done.code:
+                raise DockError(
+                    f"{dock.name} cannot be reached: JupyterLab goes on there.",
+                    f"ssh {dock.host} {stop} stop {bare.name}",
+                )
             copy.settle(state)
 
 

@@ -19,6 +19,8 @@ SILENCE = 6.0
 """Seconds without an answer after which the connection is taken for lost."""
 LOOK = 0.2
 """Seconds between two looks at what is wanted."""
+STEADY, LATE = 10.0, 2.0
+"""Seconds that a connection lasts which did not fail; between two tries at most."""
 UNHELD = 5.0
 """Seconds that a tunnel outlives its last holder: commands often follow each other."""
 
@@ -36,7 +38,7 @@ class Keeper:
 
     def keep(self) -> None:
         """Until nobody holds it."""
-        why = ""
+        why, pause = "", LOOK
         while self._is_held():
             self._say(up=False, why=why)
             talk = process.converse(self._argv(), log=self._folder / tunnel.LOG)
@@ -46,7 +48,11 @@ class Keeper:
                 talk.end()
                 self._end_master()
             self._ports.clear()
-            time.sleep(LOOK)
+            self._failed.clear()
+            self._say(up=False, why=why)
+            # A machine that refuses us is not to be asked five times a second.
+            pause = LOOK if time.time() - self._since > STEADY else min(2 * pause, LATE)
+            time.sleep(pause)
 
     def _argv(self) -> tuple[str, ...]:
         """`cat` there answers the bytes by which we see that the connection lives."""

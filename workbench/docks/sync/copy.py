@@ -20,6 +20,8 @@ HELD, KEPT, STATUS, LOG, WHAT, SETTLE, MEMORY = (
 )
 BEGIN = 20.0
 """Seconds in which whoever keeps the copy must have begun."""
+MOMENT = 5.0
+"""Seconds in which it has begun, or does not."""
 HINDERED = 4.0
 """Seconds that something may be in the way of the first copy."""
 LOOK = 0.1
@@ -85,7 +87,7 @@ def read(state: State) -> What | None:
 
 def begin(state: State) -> None:
     """Have a process that keeps the copy, unless there is one."""
-    if kept(state):
+    if kept(state) or read(state) is None:
         return
     folder = folder_of(state)
     (folder / STATUS).unlink(missing_ok=True)
@@ -109,6 +111,7 @@ def first(state: State, dock: str) -> Iterator[Event]:
     """Wait until both sides are the same for the first time. Raises DockError where that cannot be."""
     name, begun, hindered = f"Copy the project to {dock}", time.time(), 0.0
     yield Event("step", name, "copy")
+    looked = time.monotonic()
     while True:
         now = status(state)
         if now and now.same:
@@ -122,6 +125,10 @@ def first(state: State, dock: str) -> Iterator[Event]:
             hindered = 0.0
         if now is None and time.time() - begun > BEGIN and not kept(state):
             raise DockError(f"The copy on {dock} is not kept.", f"Its log: {folder_of(state) / LOG}")
+        if time.monotonic() - looked > 1.0:
+            looked = time.monotonic()
+            # Somebody may have killed it.
+            begin(state)
         yield Event("progress", name, "copy", (now.percent or 0) if now else 0, 100)
         time.sleep(LOOK)
     yield Event("done", name, "copy", seconds=time.time() - begun)
@@ -135,7 +142,8 @@ def settle(state: State, patience: float = 60.0) -> bool:
         now = status(state)
         if now and now.settled >= wish:
             return True
-        if not kept(state):
+        # One that has just been begun needs a moment.
+        if time.time() - wish > MOMENT and not kept(state):
             return False
         time.sleep(LOOK)
     return False

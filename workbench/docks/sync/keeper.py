@@ -68,6 +68,7 @@ class Keeper:
         here = _here(dock)
         program = far_program(Connection(dock.host, there.folder), here, self._what.copy, self._state.folder.name)
         while True:
+            self._what = copy.read(self._state) or self._what
             wish = self._wish()
             self._forget_another_folder(there)
             self._pass(dock, there, here, program)
@@ -87,6 +88,8 @@ class Keeper:
                 if heard.percent != self._status.percent:
                     self._say(percent=heard.percent)
                 self._give_up_where_lost(there)
+                if not self._status.same and not self._is_held():
+                    raise DockError("The first copy was called off.")
             code = talk.code()
         finally:
             talk.end()
@@ -167,8 +170,11 @@ class Keeper:
         for pattern in FORGET.split():
             for each in (self._folder / copy.MEMORY).glob(pattern):
                 each.unlink(missing_ok=True)
-        memory = f'"$HOME"/.local/share/workbench/sync/{shlex.quote(self._state.folder.name)}'
-        there.run(f"cd {memory} && rm -f -- {FORGET}")
+        memory = f'"$HOME"/.local/share/workbench/sync/{self._state.folder.name}'
+        # Not by the login shell: zsh does not run what has a pattern that matches nothing.
+        done = there.run(f"sh -c {shlex.quote(f'cd {memory} && rm -f -- {FORGET}')}")
+        if done.code:
+            raise DockError(f"What {self._what.dock} remembers of the copy cannot be removed.", done.err[-200:])
 
     def _take(self, heard: unison.Heard) -> None:
         known = (*self._status.conflicts, *heard.conflicts)
@@ -179,7 +185,9 @@ class Keeper:
         return float(found["wish"]) if found else 0.0
 
     def _is_held(self) -> bool:
-        """Whether somebody holds it, or did a moment ago."""
+        """Whether somebody holds it, or did a moment ago, and it is still wanted."""
+        if not (self._folder / copy.WHAT).exists():
+            return False
         with (self._folder / copy.HELD).open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
