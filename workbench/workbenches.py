@@ -68,7 +68,11 @@ class Found:
             return
         from workbench.docks.sync import copy
 
-        if copy.kept(self.state) and not copy.settle(self.state):
+        if copy.read(self.state) is None:
+            return
+        with copy.held(self.state):
+            settled = copy.settle(self.state)
+        if not settled:
             _say(f"Not all of the project has come back from {self.running.dock} yet: it does when it is used again.")
 
     def locked(self) -> AbstractContextManager[None]:
