@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench import process, ssh
 from workbench.docks import tunnel
+from workbench.docks.holding import Holding
 from workbench.docks.tunnel import Status
 from workbench.process import Conversation
 from workbench.ssh import Host
@@ -21,8 +22,6 @@ LOOK = 0.2
 """Seconds between two looks at what is wanted."""
 STEADY, LATE = 10.0, 2.0
 """Seconds that a connection lasts which did not fail; between two tries at most."""
-UNHELD = 5.0
-"""Seconds that a tunnel outlives its last holder: commands often follow each other."""
 
 
 class Keeper:
@@ -34,12 +33,12 @@ class Keeper:
         self._failed: set[int] = set()
         self._latency: float | None = None
         self._since = time.time()
-        self._unheld_since: float | None = None
+        self._holding = Holding(folder / tunnel.HELD)
 
     def keep(self) -> None:
         """Until nobody holds it."""
         why, pause = "", LOOK
-        while self._is_held():
+        while self._holding.is_held():
             self._say(up=False, why=why)
             talk = process.converse(self._argv(), log=self._folder / tunnel.LOG)
             try:
@@ -82,7 +81,7 @@ class Keeper:
             if self._latency is not None and answered:
                 self._serve_ports()
                 self._say(up=not self._socket or (self._folder / tunnel.SOCKET).exists())
-            if not self._is_held():
+            if not self._holding.is_held():
                 return ""
 
     def _serve_ports(self) -> None:
@@ -119,17 +118,6 @@ class Keeper:
             with suppress(process.TookTooLong):
                 process.run(("ssh", "-o", f"ControlPath={control}", "-O", "exit", *self._host.words), timeout=2)
             control.unlink(missing_ok=True)
-
-    def _is_held(self) -> bool:
-        """Whether somebody holds the tunnel, or did a moment ago."""
-        with (self._folder / tunnel.HELD).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._unheld_since = None
-                return True
-        self._unheld_since = self._unheld_since or time.monotonic()
-        return time.monotonic() - self._unheld_since < UNHELD
 
     def _say(self, *, up: bool, why: str = "") -> None:
         import os

@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench import process
 from workbench.docks import tunnel
 from workbench.docks.book import Dock, book
+from workbench.docks.holding import Holding
 from workbench.docks.sync import confined, copy, unison
 from workbench.docks.sync.copy import Status
 from workbench.docks.sync.files import patterns, signature
@@ -23,8 +24,6 @@ from workbench.state import State
 
 LOOK = 0.2
 """Seconds between two looks at what is wanted."""
-UNHELD = 5.0
-"""Seconds that it outlives its last holder: commands often follow each other."""
 PAUSE = 2.0
 """Seconds before a connection is made again."""
 SLOW = 2.0
@@ -45,7 +44,7 @@ class Keeper:
         self._state, self._what = state, what
         self._folder = copy.folder_of(state)
         self._status = Status()
-        self._unheld_since: float | None = None
+        self._holding = Holding(self._folder / copy.HELD)
 
     def keep(self) -> None:
         """Until nobody holds it; what was saved last is on both sides then, if there is a connection."""
@@ -186,16 +185,7 @@ class Keeper:
 
     def _is_held(self) -> bool:
         """Whether somebody holds it, or did a moment ago, and it is still wanted."""
-        if not (self._folder / copy.WHAT).exists():
-            return False
-        with (self._folder / copy.HELD).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._unheld_since = None
-                return True
-        self._unheld_since = self._unheld_since or time.monotonic()
-        return time.monotonic() - self._unheld_since < UNHELD
+        return (self._folder / copy.WHAT).exists() and self._holding.is_held()
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
