@@ -64,7 +64,7 @@ def copies(me: Person, dock: Dock, project: Path, there: Environment, rounds: in
     for way, (near, far) in {"to the dock": (project, copy), "from the dock": (copy, project)}.items():
         seconds = []
         for number in range(rounds):
-            time.sleep(0.37)
+            time.sleep(0.37)  # not in step with the looks at both sides, one each second
             name = f"{way} {number}.txt"
             begun = time.perf_counter()
             (near / name).write_text("x")

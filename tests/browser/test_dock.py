@@ -41,7 +41,7 @@ def test_the_panel_and_a_tab_whose_link_is_cut(page: Page, away: tuple[Person, W
     moves(panel)
     picture(page, "dock-panel.png")
     with dock().cut():
-        time.sleep(15)
+        time.sleep(15)  # the link is given up after 6 s of silence, and the page waits 5 s before it says so
         picture(page, "dock-cut.png")
     assert len(dialogs(page)) == 1
     assert "goes on there" in dialogs(page)[0]

@@ -14,8 +14,8 @@ import pytest
 from support.require import absent
 
 import workbench
-from workbench import process
-from workbench.docks.sync import confined, keeper, unison
+from workbench.docks.sync import confined
+from workbench.docks.sync.talk import talk as start
 
 ENVIRONMENT = {"PYTHONPATH": str(Path(workbench.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
 CHILD = """\
@@ -331,30 +331,11 @@ while time.time() < until:
 def attack(place: Path, *commands: Sequence[str], trusted: bool = False, until: Path | None = None) -> bytes:
     """Have unison, started as it is for a dock, talk to a server that gives orders; what it said to that one."""
     program = shutil.which("unison") or absent("unison is not installed")
-    root, memory, joint, said = place / "root", place / "memory", place / "joint", place / "said"
-    joint.write_text(keeper.JOINT)
-    joint.chmod(0o700)
+    said = place / "said"
     said.touch()
-    run = (sys.executable, "-P", "-m", "workbench.docks.sync.confined")
-    words = unison.arguments(str(root), "copy", str(joint), (), live=False)
-
-    def near(reads: int, writes: int) -> tuple[str, ...]:
-        start = (*run, str(reads), str(writes), str(joint), str(root), str(memory))
-        return (*start, "--", str(Path(program).resolve()), *words)
-
-    env = process.environment(
-        {
-            **ENVIRONMENT,
-            "UNISON": str(memory),
-            "HOME": str(memory),
-            "UNISONLOCALHOSTNAME": "here",
-            "PATH": "/usr/bin:/bin",
-            "LC_ALL": "C.UTF-8",
-            confined.TRUSTED: "1" if trusted else "",
-        }
-    )
     far = (sys.executable, "-c", SERVER, orders(commands).hex(), str(said))
-    talk = process.join(near, far, env=env, log=place / "log")
+    found = str(Path(program).resolve())
+    talk = start(found, place / "root", place / "memory", "copy", far, trusted=trusted)
     heard = b""
     try:
         end = time.monotonic() + 30

@@ -171,7 +171,7 @@ def test_the_workbench_runs_there_and_the_project_is_here(there: There) -> None:
     there.person.give(there.project)
     there.run("workbench", "sync", "--wait")
     there.run("workbench", "rm", "--force", "--copy")
-    # What goes there is nothing that was deleted.
+    # What goes there is nothing that was deleted: whoever still looked at both sides would do so within a second.
     time.sleep(3)
     assert len(list((there.project / "many").glob("*/file"))) == 2000
     assert not list((there.dock.home(there.person) / ".local/share/workbench/projects").iterdir())
@@ -189,7 +189,7 @@ def test_both_copies_of_a_conflict_are_kept_and_named(there: There) -> None:
         time.sleep(1.5)  # the later one is the newer one
         there.write_there("both.txt", "from there")
         there.write_there("gone.txt", "changed there")
-        time.sleep(8)
+        time.sleep(8)  # longer than the silence by which a link is given up
     until(reads(there.project / "both.txt", "from there"))
 
     def texts(folder: Path) -> set[str]:

@@ -16,6 +16,7 @@ from workbench.docks.sync import confined, copy, unison
 from workbench.docks.sync.copy import Status
 from workbench.docks.sync.files import patterns, signature
 from workbench.docks.sync.program import far_program
+from workbench.docks.sync.talk import talk
 from workbench.docks.tunnel import Tunnel
 from workbench.errors import DockError, WorkbenchError
 from workbench.process import Conversation
@@ -28,8 +29,6 @@ PAUSE = 2.0
 """Seconds before a connection is made again."""
 SLOW = 2.0
 """Seconds between two looks at what changes seldom: the patterns, the folder itself."""
-JOINT = "#!/bin/sh\ncat <&3 4>&- &\nexec cat >&4 3<&-\n"
-"""In the place of ssh, which is not confined: hands on what unison and ssh say to each other."""
 FORGET = "ar* fp* tm* lk* dp*"
 """What unison remembers of two sides that were the same."""
 
@@ -80,18 +79,18 @@ class Keeper:
         """Have both sides be the same once."""
         heard = unison.Heard()
         self._say(phase="live" if self._status.phase == "live" else "copying")
-        talk = self._start(dock, there, here, program, live=False)
+        link = self._start(dock, there, here, program, live=False)
         try:
-            while (data := talk.receive(LOOK)) != b"":
+            while (data := link.receive(LOOK)) != b"":
                 heard.hear(data or b"")
                 if heard.percent != self._status.percent:
                     self._say(percent=heard.percent)
                 self._give_up_where_lost(there)
                 if not self._status.same and not self._is_held():
                     raise DockError("The first copy was called off.")
-            code = talk.code()
+            code = link.code()
         finally:
-            talk.end()
+            link.end()
         self._take(heard)
         if code == unison.FATAL or code < 0:
             if heard.lost and again:
@@ -106,10 +105,10 @@ class Keeper:
         heard = unison.Heard()
         wanted, folder = signature(self._what), _inode(self._what.project)
         looked = time.monotonic()
-        talk = self._start(dock, there, here, program, live=True)
+        link = self._start(dock, there, here, program, live=True)
         try:
             while self._is_held() and self._wish() <= self._status.settled:
-                data = talk.receive(LOOK)
+                data = link.receive(LOOK)
                 if data == b"":
                     self._take(heard)
                     raise DockError(f"The connection to {dock.name} was lost.", "; ".join(heard.last[-2:]))
@@ -123,33 +122,21 @@ class Keeper:
                     if (wanted, folder) != (signature(self._what), _inode(self._what.project)):
                         return
         finally:
-            talk.end()
+            link.end()
 
     def _start(self, dock: Dock, there: Tunnel, here: str, program: str, *, live: bool) -> Conversation:
-        """unison, confined, and ssh, which is not."""
-        what, memory = self._what, self._folder / copy.MEMORY
-        joint = self._folder / "joint"
-        joint.write_text(JOINT)
-        joint.chmod(0o700)
-        root = str(Path(what.project).resolve())
-        words = unison.arguments(root, what.copy, str(joint), patterns(what), live=live)
-        run = (sys.executable, "-P", "-m", "workbench.docks.sync.confined")
-
-        def near(reads: int, writes: int) -> tuple[str, ...]:
-            return (*run, str(reads), str(writes), str(joint), root, str(memory), "--", here, *words)
-
-        env = process.environment(
-            {
-                "UNISON": str(memory),
-                "HOME": str(memory),
-                "UNISONLOCALHOSTNAME": "here",
-                "PATH": "/usr/bin:/bin",
-                "LC_ALL": "C.UTF-8",
-                confined.TRUSTED: "1" if dock.trusted else "",
-            }
+        """unison here, and by ssh there."""
+        what = self._what
+        return talk(
+            here,
+            Path(what.project).resolve(),
+            self._folder / copy.MEMORY,
+            what.copy,
+            ("ssh", *tunnel.sharing(there.folder), *dock.host.words, f"exec {program} {' '.join(unison.SERVER)}"),
+            patterns=patterns(what),
+            live=live,
+            trusted=dock.trusted,
         )
-        far = ("ssh", *tunnel.sharing(there.folder), *dock.host.words, f"exec {program} {' '.join(unison.SERVER)}")
-        return process.join(near, far, env=env, log=self._folder / copy.LOG)
 
     def _give_up_where_lost(self, there: Tunnel) -> None:
         """A link that is silent says nothing: who keeps the tunnel notices."""
