@@ -103,7 +103,7 @@ def inputs(found: Survey, spec: ImageSpec, content: bytes, seen: Context) -> dic
     """What an image would be made from now."""
     args = {**spec.build.args, **spec.build.private}
     # What is there for the time of the build only is told by its template.
-    seen = Context(tuple(entry for entry in seen.entries if entry.path != PIP or not _is_made(found.project.root)))
+    seen = Context(tuple(entry for entry in seen.entries if not _is_passing(found.project.root, entry.path)))
     bases = {name: image.id for name in dockerfile.bases(content, args) if (image := found.store.image(name))}
     return context.inputs(found.project.root, spec.folder or "", seen, spec.build, bases)
 
@@ -210,6 +210,11 @@ def pip_conf(root: Path) -> Iterator[None]:
         finally:
             if nobody_else():
                 target.unlink(missing_ok=True)
+
+
+def _is_passing(root: Path, path: str) -> bool:
+    """Whether a file of the context is the copy of the template, or becomes that in another command just now."""
+    return (path == PIP and _is_made(root)) or path.startswith(f".{PIP}.")
 
 
 def _is_made(root: Path) -> bool:
