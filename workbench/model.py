@@ -13,6 +13,9 @@ DeviceKind = Literal["auto", "cpu", "gpu"]
 GpuForm = Literal["request", "runtime", "cdi"]
 """How an engine is asked for GPUs: `--gpus` (a device request), `--runtime=nvidia`, or names of CDI devices."""
 
+LOG_SIZE, LOG_FILES = "10m", 3
+"""How much of a container's output an engine keeps where nothing else is said: an engine itself keeps all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -144,6 +147,10 @@ class Settings:
     cpus: float | None = None
     shm_size: int = 1 << 30
     """Bytes."""
+    restart: str = "no"
+    """`no`, `on-failure[:N]`, `unless-stopped`, `always`: when the engine starts the container again by itself."""
+    log_max_size: str = LOG_SIZE
+    log_max_file: int = LOG_FILES
     privileged: bool = False
     host_network: bool = False
     cap_add: tuple[str, ...] = ()
@@ -348,8 +355,10 @@ class ContainerRun:
     shm_size: int = 1 << 30
     memory: int | None = None
     nano_cpus: int | None = None
-    log_size: str = "10m"
-    log_files: int = 3
+    restart: str = "no"
+    """`no`, `on-failure[:N]`, `unless-stopped`: when the engine starts it again by itself."""
+    log_size: str = LOG_SIZE
+    log_files: int = LOG_FILES
     stop_timeout: int = 30
     """Seconds between SIGTERM and SIGKILL."""
     privileged: bool = False

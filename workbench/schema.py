@@ -7,7 +7,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, is_typeddict
 
 from workbench import values
-from workbench.model import Device
+from workbench.model import LOG_FILES, LOG_SIZE, Device
 from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, SyncTable
 from workbench.values import Place
 
@@ -71,6 +71,9 @@ _SHAPES: Mapping[str, Mapping[str, object]] = {
     "memory": _SIZE,
     "shm-size": _SIZE,
     "cpus": {"exclusiveMinimum": 0},
+    "restart": {"pattern": "^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$", "examples": ["no", "on-failure"]},
+    "log-max-size": {"pattern": r"^[1-9]\d*\s*[bBkKmMgG]?[bB]?$", "examples": ["10m"]},
+    "log-max-file": {"minimum": 1, "maximum": 999},
 }
 """What a schema says beyond the type, for editors; `read` decides."""
 
@@ -94,6 +97,19 @@ OPTIONS: tuple[Option, ...] = (
     Option("memory", str | int, "Limit of memory, such as 4g.", values.size),
     Option("cpus", float, "Limit of CPU cores, such as 2 or 0.5.", values.cores),
     Option("shm-size", str | int, "Size of /dev/shm, such as 1g.", values.size, 1 << 30),
+    # No flag: `--restart` is another thing.
+    Option(
+        "restart",
+        str,
+        "When the engine starts it again: no, on-failure[:N], unless-stopped, always.",
+        values.restart,
+        "no",
+        flag=False,
+    ),
+    Option(
+        "log-max-size", str | int, "Size at which a file of the log is full, such as 10m.", values.log_size, LOG_SIZE
+    ),
+    Option("log-max-file", int, "Files of the log that are kept.", values.count, LOG_FILES),
     Option("privileged", bool, "All rights over this machine.", values.switch, False),
     Option("host-network", bool, "This machine's network in place of one of its own.", values.switch, False),
     Option("cap-add", list[str], "Linux capabilities to add.", values.capabilities, many=True),

@@ -104,6 +104,30 @@ def size(value: object, place: Place) -> int:
     return int(float(match[1]) * 1024 ** _UNITS[match[2]])
 
 
+def log_size(value: object, place: Place) -> str:
+    """The size of a log in the words of the engines, such as `10m`: a whole number of bytes, k, m or g."""
+    match = re.fullmatch(r"([1-9]\d{0,14})\s*([bkmg]?)b?", str(value).strip().lower(), re.ASCII)
+    if not match or isinstance(value, bool):
+        raise ValueError(f"expected a size such as 10m or 500k, got {value!r}")
+    return match[1] + match[2].removeprefix("b")
+
+
+def count(value: object, place: Place) -> int:
+    """A number of things, from 1 to 999."""
+    if isinstance(value, int | str) and re.fullmatch(r"[1-9]\d{0,2}", str(value), re.ASCII):
+        return int(value)
+    raise ValueError(f"expected a number from 1 to 999, got {value!r}")
+
+
+def restart(value: object, place: Place) -> str:
+    """When an engine starts a container again by itself: `no`, `on-failure[:N]`, `unless-stopped`, `always`."""
+    if not isinstance(value, str) or not re.fullmatch(
+        r"no|always|unless-stopped|on-failure(:[1-9]\d{0,5})?", value, re.ASCII
+    ):
+        raise ValueError(f"expected no, on-failure, on-failure:N, unless-stopped or always, got {value!r}")
+    return value
+
+
 def cores(value: object, place: Place) -> float:
     """A number of CPU cores above 0, such as 2 or 0.5."""
     try:

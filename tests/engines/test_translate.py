@@ -153,6 +153,33 @@ def test_limits_are_told_exactly():
     assert option(command, "--cpus") == ["1.25"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "body", "words"),
+    [
+        ("no", {"Name": "no"}, []),
+        ("unless-stopped", {"Name": "unless-stopped"}, ["unless-stopped"]),
+        ("on-failure", {"Name": "on-failure"}, ["on-failure"]),
+        ("on-failure:3", {"Name": "on-failure", "MaximumRetryCount": 3}, ["on-failure:3"]),
+    ],
+)
+def test_restart_policies(policy, body, words):
+    run = replace(RUN, restart=policy)
+    assert translate.container(run, "docker")["HostConfig"]["RestartPolicy"] == body
+    assert option(commands.run_command(run, "docker"), "--restart") == words
+
+
+@pytest.mark.parametrize(
+    ("engine", "driver", "options"),
+    [("docker", "json-file", {"max-size": "5m", "max-file": "7"}), ("podman", "k8s-file", {"max-size": "5m"})],
+)
+def test_the_log_is_limited(engine, driver, options):
+    run = replace(RUN, log_size="5m", log_files=7)
+    assert translate.container(run, engine)["HostConfig"]["LogConfig"] == {"Type": driver, "Config": options}
+    command = commands.run_command(run, engine)
+    assert option(command, "--log-driver") == [driver]
+    assert option(command, "--log-opt") == [f"{name}={value}" for name, value in options.items()]
+
+
 def test_whole_cpus_stay_whole():
     assert option(commands.run_command(replace(RUN, nano_cpus=10_000_000_000), "docker"), "--cpus") == ["10"]
 

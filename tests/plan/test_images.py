@@ -10,9 +10,9 @@ import pytest
 from support.engines import Engine, engine
 from support.require import require
 
-from workbench.images.spec import BuildSpec, DockerfileBuild, ImageSpec
+from workbench.images.spec import BuildSpec, DockerfileBuild, ImageRun, ImageSpec, RunSpec
 from workbench.model import Project
-from workbench.plan.image_commands import build_command
+from workbench.plan.image_commands import build_command, run_command
 from workbench.plan.images import Folder, in_order, plan_builds, reference
 
 PROJECT = Project(Path("/srv/my project"), "my-project")
@@ -89,6 +89,22 @@ def test_a_build_and_its_command() -> None:
         "/srv/my project",
     )
     assert "s3" not in repr(build)
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "words"),
+    [
+        ("docker", {}, ["--log-driver=json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"]),
+        ("podman", {}, ["--log-driver=k8s-file", "--log-opt", "max-size=10m"]),
+        # Options that were said are for the driver that the engine has.
+        ("docker", {"tag": "x"}, ["--log-opt", "tag=x"]),
+    ],
+)
+def test_the_log_of_a_container_does_not_grow_without_end(program: str, said: dict[str, str], words: list[str]) -> None:
+    command = run_command(ImageRun("x", "image", RunSpec(log_opts=said), {}), program)
+    first = next(place for place, word in enumerate(command) if word.startswith("--log"))
+    assert list(command[first : first + len(words)]) == words
+    assert sum(word.startswith("--log") for word in command) == sum(word.startswith("--log") for word in words)
 
 
 @pytest.mark.parametrize(

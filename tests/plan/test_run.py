@@ -74,6 +74,8 @@ def test_every_setting_that_matters_makes_another_one_and_is_named():
         "mounts": Settings(mounts=(Mount("/data", "/data", read_only=True),)),
         "the network": Settings(host_network=True),
         "the shared memory size": Settings(shm_size=2 << 30),
+        "the restart policy": Settings(restart="on-failure"),
+        "the limits of the log": Settings(log_max_size="1m", log_max_file=1),
     }
     for reason, settings in cases.items():
         changed = plan(settings=settings)
@@ -92,6 +94,31 @@ def test_limits_are_left_out_where_the_engine_has_none_and_it_is_said():
     assert planned.run.memory is None
     assert planned.run.pids is None
     assert any("cannot limit" in notice for notice in planned.notices)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("no", "no"),
+        ("on-failure", "on-failure"),
+        ("on-failure:3", "on-failure:3"),
+        ("unless-stopped", "unless-stopped"),
+        # Told `always`, Docker would start what `workbench stop` has stopped as soon as it starts itself.
+        ("always", "unless-stopped"),
+    ],
+)
+def test_what_was_stopped_stays_stopped_under_every_policy(wanted, told):
+    assert plan(settings=Settings(restart=wanted)).run.restart == told
+
+
+def test_what_an_engine_cannot_limit_or_restart_is_said():
+    settings = Settings(restart="on-failure", log_max_size="1m", log_max_file=5)
+    assert plan(settings=settings).notices == ()
+    assert plan(settings=settings, facts=LOCAL).notices == (
+        "Not used without a container: restart, log-max-size, log-max-file, apt.txt.",
+    )
+    (notice,) = plan(settings=settings, facts=replace(DOCKER, engine="podman")).notices
+    assert "`log-max-file`" in notice
 
 
 def test_an_image_taken_as_it_is_gets_our_rules_and_a_token_file():

@@ -34,14 +34,14 @@ def container(run: ContainerRun, engine: EngineName) -> Body:
 
 
 def _host(run: ContainerRun, engine: EngineName, port: str) -> Body:
-    driver, options = commands.log_options(run, engine)
+    driver, options = commands.log_options(run.log_size, run.log_files, engine)
     return {
         "Init": True,
         "LogConfig": {"Type": driver, "Config": options},
         "Mounts": [_mount(mount) for mount in run.mounts if not _as_bind(mount, engine)],
         "Binds": [_bind(mount) for mount in run.mounts if _as_bind(mount, engine)],
         "Tmpfs": commands.tmpfs(run, engine),
-        "RestartPolicy": {"Name": "no"},
+        "RestartPolicy": _restart(run.restart),
         **_network(run, port),
         **_limits(run),
         **_rights(run),
@@ -53,6 +53,11 @@ def _host(run: ContainerRun, engine: EngineName, port: str) -> Body:
             else {}
         ),
     }
+
+
+def _restart(policy: str) -> Body:
+    name, _, most = policy.partition(":")
+    return {"Name": name, **({"MaximumRetryCount": int(most)} if most else {})}
 
 
 def _network(run: ContainerRun, port: str) -> Body:

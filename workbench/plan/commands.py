@@ -102,7 +102,8 @@ def _container(run: ContainerRun, engine: EngineName) -> Command:
         *_rights(run),
         *gpus(run.gpu_form, run.gpu_ids),
         *_health(run),
-        *_log(run, engine),
+        *((f"--restart={run.restart}",) if run.restart != "no" else ()),
+        *log_words(run.log_size, run.log_files, engine),
         *((f"--entrypoint={entrypoint}",) if entrypoint is not None else ()),
         run.image,
         *command,
@@ -131,10 +132,16 @@ def volume_labels(run: ContainerRun) -> dict[str, str]:
     return {key: value for key, value in run.labels.items() if key in (NAME, PROJECT, OWNER)}
 
 
-def log_options(run: ContainerRun, engine: EngineName) -> tuple[str, dict[str, str]]:
+def log_options(size: str, files: int, engine: str) -> tuple[str, dict[str, str]]:
     """Log driver and its options. Podman keeps one file."""
-    size = {"max-size": run.log_size}
-    return ("k8s-file", size) if engine == "podman" else ("json-file", {**size, "max-file": str(run.log_files)})
+    limit = {"max-size": size}
+    return ("k8s-file", limit) if engine == "podman" else ("json-file", {**limit, "max-file": str(files)})
+
+
+def log_words(size: str, files: int, engine: str) -> Command:
+    """The same as options of a command."""
+    driver, options = log_options(size, files, engine)
+    return (f"--log-driver={driver}", *repeat("--log-opt", pairs(options)))
 
 
 def capabilities(run: ContainerRun) -> list[str]:
@@ -211,8 +218,3 @@ def _health(run: ContainerRun) -> Command:
         return ()
     times = (f"--health-{name}={seconds}s" for name, seconds in HEALTH_SECONDS.items())
     return (f"--health-cmd={health_test(run)}", *times, f"--health-retries={HEALTH_RETRIES}")
-
-
-def _log(run: ContainerRun, engine: EngineName) -> Command:
-    driver, options = log_options(run, engine)
-    return (f"--log-driver={driver}", *repeat("--log-opt", pairs(options)))

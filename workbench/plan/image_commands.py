@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Iterator
 
 from workbench.images.spec import DockerfileBuild, ImageRun, RunSpec
+from workbench.model import LOG_FILES, LOG_SIZE
+from workbench.plan.commands import log_words
 from workbench.plan.device import environment
 from workbench.plan.words import Command, gpus, mount_words, pairs, record, repeat
 
@@ -45,6 +47,7 @@ def run_command(run: ImageRun, program: str) -> Command:
         *_network(spec),
         *(word for mount in spec.mounts for word in ("--mount", mount_words(mount))),
         *_limits(spec),
+        *_log(spec, program),
         *_rights(spec),
         *gpus(run.device.form, run.device.ids),
         *repeat("--device", run.device.names),
@@ -119,7 +122,11 @@ def _limits(spec: RunSpec) -> Iterator[str]:
     if spec.shm_size is not None:
         yield f"--shm-size={spec.shm_size}b"
     yield from repeat("--ulimit", spec.ulimits)
-    yield from repeat("--log-opt", pairs(spec.log_opts))
+
+
+def _log(spec: RunSpec, program: str) -> Command:
+    """What was said of the log, for the driver that the engine has; a limit where nothing was."""
+    return repeat("--log-opt", pairs(spec.log_opts)) if spec.log_opts else log_words(LOG_SIZE, LOG_FILES, program)
 
 
 def _rights(spec: RunSpec) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The whole plan of a launch: a pure function from what was found to what will be done."""
 
-from workbench.model import Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
+from workbench.model import LOG_FILES, LOG_SIZE, Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
 from workbench.plan import naming
 from workbench.plan.build import Folders, Kit, plan_build
 from workbench.plan.device import Choice, choose
@@ -60,6 +60,8 @@ def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Cho
         notices.append(
             "This engine cannot limit memory or CPU (rootless, without delegated cgroups): started without limits."
         )
+    if facts.engine == "podman" and settings.log_max_file != LOG_FILES:
+        notices.append("Podman keeps one file of the log: `log-max-file` is not used.")
     return tuple(notices)
 
 
@@ -71,6 +73,9 @@ def _without_container(project: Project, settings: Settings) -> list[str]:
         "mounts": settings.mounts,
         "memory": settings.memory,
         "cpus": settings.cpus,
+        "restart": settings.restart != "no",
+        "log-max-size": settings.log_max_size != LOG_SIZE,
+        "log-max-file": settings.log_max_file != LOG_FILES,
         "docker/notebook/Dockerfile": project.dockerfile,
         "apt.txt": any(file.name.endswith("apt.txt") for file in project.dependencies),
         "postBuild": any(file.name.endswith("postBuild") for file in project.dependencies),

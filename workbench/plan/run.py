@@ -146,6 +146,9 @@ def _container(
         shm_size=settings.shm_size,
         memory=settings.memory if limits else None,
         nano_cpus=round(settings.cpus * 1e9) if settings.cpus and limits else None,
+        restart=_restart(settings.restart),
+        log_size=settings.log_max_size,
+        log_files=settings.log_max_file,
         privileged=settings.privileged,
         cap_add=settings.cap_add,
         devices=(*settings.devices, *choice.names),
@@ -155,6 +158,11 @@ def _container(
         userns=user.userns,
         deliver=_as_is_deliver() if as_is else (f"{SERVER_SCRIPTS}/workbench-deliver",),
     )
+
+
+def _restart(policy: str) -> str:
+    """The policy that an engine is told: one with `always` begins again what was stopped once it begins itself."""
+    return "unless-stopped" if policy == "always" else policy
 
 
 def project_folder(project: Project) -> str:

@@ -8,6 +8,9 @@ from pathlib import PurePath
 from workbench.images.spec import ImageSpec
 from workbench.model import Mount, Origin, Settings
 
+BY_ITSELF = ("always", "unless-stopped")
+"""Policies by which a workbench also runs after a reboot, without anybody who has asked for it."""
+
 
 def asks(settings: Settings, project_root: str | PurePath) -> tuple[str, ...]:
     """Everything that reaches the host and comes from a file of the project; what the user gave is not asked again.
@@ -95,6 +98,8 @@ def _asks(settings: Settings, root: PurePath | None) -> Iterator[str]:
         if _from_project(settings, f"mounts.{mount.target}") and _outside(mount, root):
             what = "the volume" if mount.kind == "volume" else "the folder or file"
             yield f"{'Read' if mount.read_only else 'Read and write'} {what} {mount.source} (as {mount.target})."
+    if settings.restart in BY_ITSELF and _from_project(settings, "restart"):
+        yield f"Be started again by the engine by itself: {settings.restart}."
     for name in sorted(settings.pass_env):
         if _from_project(settings, f"pass-env.{name}"):
             yield _passed(settings, name)
