@@ -127,6 +127,29 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedVolume:
+    """What containers of a toolchain share: a folder of the project, a named volume, or one in memory."""
+
+    kind: Literal["folder", "volume", "memory"]
+    folder: str = ""
+    """Of a folder: relative to the project, in POSIX form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Images of the project that share volumes."""
+
+    root: str
+    """The folder of each container below which its volumes are, by their names: APP_ROOT."""
+    volumes: Mapping[str, SharedVolume]
+    images: Mapping[str, tuple[str, ...]]
+    """Image -> the names of its volumes."""
+
+    def __str__(self) -> str:
+        return " ".join(f"{image}({','.join(names)})" for image, names in self.images.items()) or "-"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The effective configuration. `origins` maps each field's configuration name to where it came from."""
 
@@ -162,6 +185,7 @@ class Settings:
     dock: str | None = None
     """Name of the machine whose engine runs it; None for this one."""
     sync: Sync | None = None
+    toolchain: Toolchain | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
 

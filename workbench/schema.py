@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, is_typeddict
 
 from workbench import values
 from workbench.model import LOG_FILES, LOG_SIZE, Device
-from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, SyncTable
+from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, SyncTable, ToolchainTable
 from workbench.values import Place
 
 
@@ -78,6 +78,7 @@ _SHAPES: Mapping[str, Mapping[str, object]] = {
 """What a schema says beyond the type, for editors; `read` decides."""
 
 _DEVICE = 'What the {} environment has over the shared one: packages = ["NAME==VERSION"], index, torch-backend.'
+_TOOLCHAIN = 'Images that share volumes below one folder: root, volumes, images = {NAME = ["VOLUME"]}.'
 
 OPTIONS: tuple[Option, ...] = (
     Option("engine", str, "What runs the workbench.", values.engine, "auto"),
@@ -118,6 +119,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("cpu", DeviceTable, _DEVICE.format("CPU"), values.device_packages, environment=False, flag=False),
     Option("gpu", DeviceTable, _DEVICE.format("GPU"), values.device_packages, environment=False, flag=False),
     Option("sync", SyncTable, 'On a dock: exclude = ["PATTERN"].', values.sync, environment=False, flag=False),
+    Option("toolchain", ToolchainTable, _TOOLCHAIN, values.toolchain, environment=False, flag=False),
     Option("images", dict[str, ImageTable], "What dockerutils.cfg says per image.", values.anything, used=False),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -71,6 +71,14 @@ class SyncTable(TypedDict, total=False):
     exclude: list[str]
 
 
+class ToolchainTable(TypedDict, total=False):
+    """`[tool.workbench.toolchain]`."""
+
+    root: str
+    volumes: list[str] | dict[str, str]
+    images: dict[str, list[str] | bool]
+
+
 class ImageTable(BuildTable, RunTable, total=False):
     """`[tool.workbench.images.NAME]`; `docked` stands in for what is said otherwise on a remote engine."""
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from workbench.envfile import parse as parse_env_file
-from workbench.model import Device, DevicePackages, Mount, Sync
+from workbench.model import Device, DevicePackages, Mount, SharedVolume, Sync, Toolchain
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -25,6 +26,11 @@ _STEERING = re.compile(
     r"|REGISTRY_AUTH_FILE|(?:LD|DYLD|GLIBC|MALLOC|BASH|PYTHON|PERL|GO|XDG|SSL|SSH|DOCKER|BUILDX|BUILDKIT|CONTAINERS?"
     r"|PODMAN|STORAGE|NETAVARK|OTEL)\w*"
 )
+APP_ROOT = "/workspace"
+SOCKETS = "ipc"
+SHARED = (SOCKETS, "pipelines", "images", "src", "scripts", "docs", "log")
+VOLUME: Literal["volume"] = "volume"
+MEMORY: Literal["memory"] = "memory"
 _OURS = ("/opt/workbench", "/opt/project", "/run/workbench", "/proc", "/sys", "/dev")
 
 
@@ -250,6 +256,58 @@ def device_packages(value: object, place: Place) -> DevicePackages:
         raise ValueError(f"`torch-backend`: expected auto, cpu, or a version such as cu128 or rocm6.4, got {backend!r}")
     index = table.get("index")
     return DevicePackages(packages, None if index is None else _index(index, place), backend)
+
+
+def toolchain(value: object, place: Place) -> Toolchain:
+    """A table of `root`, `volumes` and `images`; which volumes and images there are is not looked at."""
+    table = value if isinstance(value, Mapping) else {}
+    root = container_folder(table.get("root", APP_ROOT), place)
+    if any(root == ours or root.startswith(f"{ours}/") for ours in _OURS):
+        raise ValueError(f"`root`: {root} belongs to the container itself")
+    # It stands in `${APP_ROOT:-…}` of a file for Compose.
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", root):
+        raise ValueError(f"`root`: {root!r} has more than letters, digits and . _ - between its /")
+    volumes = table.get("volumes", SHARED)
+    where = volumes if isinstance(volumes, Mapping) else {name: _usual_place(name) for name in volumes}
+    return Toolchain(
+        root,
+        {_part("volumes", name): _shared_volume(each, place) for name, each in where.items()},
+        {_part("images", name): _volumes_of(name, each, where) for name, each in table.get("images", {}).items()},
+    )
+
+
+def _usual_place(name: str) -> str:
+    """Sockets are no business of the project's folder, and on some engines do not work there."""
+    return MEMORY if name == SOCKETS else f"./{name}"
+
+
+def _shared_volume(where: object, place: Place) -> SharedVolume:
+    """`volume`, `memory`, or a folder of the project."""
+    found = text(where, place)
+    if found in (VOLUME, MEMORY):
+        return SharedVolume(found)
+    folder = os.path.normpath(found)
+    if found.startswith(("/", "~")) or folder == ".." or folder.startswith("../"):
+        raise ValueError(
+            f"`volumes`: {found!r} is no folder of this project: write it from the project on, as src/data"
+        )
+    return SharedVolume("folder", folder)
+
+
+def _volumes_of(image: str, value: object, volumes: Mapping[str, object]) -> tuple[str, ...]:
+    """The volumes that an image has; true for every one."""
+    if value is True:
+        return tuple(volumes)
+    if not isinstance(value, list):
+        raise ValueError(f'`images`: {image} = true is all volumes, and a list is some of them, as {image} = ["src"]')
+    return tuple(dict.fromkeys(value))
+
+
+def _part(table: str, name: str) -> str:
+    """A name that is a part of names of an engine, and of a path."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"`{table}`: {name!r} is not a name of letters, digits and . _ -")
+    return name
 
 
 def anything(value: object, place: Place) -> object:
