@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from workbench import sources, values
 from workbench.dependencies import conda_files
 from workbench.errors import ConfigError, ProjectError
-from workbench.model import Device, DevicePackages, Mount, Origin, Project, Settings, Sync
+from workbench.model import Device, DevicePackages, Mount, Origin, Project, ServiceUse, Settings, Sync
 from workbench.schema import OPTIONS, json_schema
 from workbench.sources import Given
 from workbench.values import Place
@@ -98,9 +99,9 @@ def _settings(givens: Iterable[Given]) -> Settings:
             f"{origins['as-is']}: `as-is` needs an image.", "Name it: --image REF, or image = in the file."
         )
     fields = {name.replace("-", "_"): value for name, value in values.items() if name != "env-file"}
-    for name in ("env", "pass_env"):
+    for name in ("env", "pass_env", "services"):
         fields[name] = MappingProxyType(fields[name])
-    for name in ("mounts", "cap_add", "devices", "services"):
+    for name in ("mounts", "cap_add", "devices"):
         fields[name] = tuple(fields[name].values())
     return Settings(**fields, origins=MappingProxyType(origins))
 
@@ -109,6 +110,9 @@ def _add(values: dict[str, Any], origins: dict[str, Origin], given: Given) -> No
     """Add the items of a collection: each replaces the one of its key, and a variable is either given or passed."""
     name = "env" if given.name == "env-file" else given.name
     for key, item in given.read().items():
+        if name == "services" and key in values[name] and item == ServiceUse():
+            # A bare name asks for what is described elsewhere.
+            item = replace(values[name][key], start=True)
         for kind in {"env", "pass-env"} if name in ("env", "pass-env") else {name}:
             values[kind].pop(key, None)
             for known in [known for known in origins if _belongs(known, kind, key)]:

@@ -16,3 +16,6 @@ BUILD = LABEL + "build"
 """On an image: the digest of everything that went into it."""
 INPUTS = LABEL + "inputs"
 """On an image: JSON, each input's name -> digest."""
+
+COMPOSE = "com.docker.compose."
+"""What begins the labels by which Compose knows its own: `project`, `service`, `oneoff` …"""

@@ -119,6 +119,40 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """The web interface of a service, which the workbench's own address leads to below `/services/NAME/`."""
+
+    name: str
+    port: int
+    """Where it listens in its own container."""
+    title: str = ""
+    path: str = "/"
+    """The page that is opened first."""
+    absolute: bool = False
+    """Whether the service wants whole paths, `/services/NAME/` included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUse:
+    """What a workbench has of a service: `[tool.workbench.services.NAME]`."""
+
+    start: bool = True
+    """Whether it is started with the workbench; else only where the command line asks for it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tell kernels where it is."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes of the Compose file -> where the workbench sees them."""
+    web: Web | None = None
+    restart: bool = False
+    """Whether the panel may restart it."""
+
+    def __str__(self) -> str:
+        told = [f"tells {name}" for name in self.env] + [f"shares {name} at {at}" for name, at in self.volumes.items()]
+        told += [f"web at {self.web.port}"] if self.web else []
+        return "; ".join(["started" if self.start else "on request", *told])
+
+
+@dataclass(frozen=True, slots=True)
 class Sync:
     """How a project is kept the same on a dock."""
 
@@ -178,7 +212,8 @@ class Settings:
     host_network: bool = False
     cap_add: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
+    services: Mapping[str, ServiceUse] = field(default_factory=dict)
+    """Services of the project's Compose file, by name; `all` stands for every one."""
     cpu: DevicePackages | None = None
     gpu: DevicePackages | None = None
     """Either one makes two environments over the shared one; None for both makes none."""
@@ -372,6 +407,8 @@ class ContainerRun:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     bridge: Bridge | None = None
     """None: the host's network."""
+    networks: tuple[str, ...] = ()
+    """Further networks, which others made: those of services."""
     command: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] | None = None
     health: tuple[str, ...] = ()
@@ -401,6 +438,23 @@ class ContainerRun:
     """Digest of the build that `image` must be: two projects of one name share the tag."""
     deliver: tuple[str, ...] = ()
     """The command that takes the delivery on its standard input; its last argument will be the number of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """The services beside a workbench, as they were approved."""
+
+    stack: str
+    """The name that Compose has for all of them together: its project."""
+    names: tuple[str, ...]
+    """Those that the workbench wants, each after those that it depends on."""
+    networks: tuple[str, ...] = ()
+    """The engine's names of the networks in which they are reached."""
+    mounts: tuple[Mount, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    web: tuple[Web, ...] = ()
+    restart: tuple[str, ...] = ()
+    """Those that the panel may restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +567,28 @@ class Running:
     def folder(self) -> str:
         """The project's folder, on the machine that it was started from."""
         return self.project.partition(":")[2] if self.dock else self.project
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """A container of a service, as the engine reports it."""
+
+    id: str
+    container: str
+    stack: str
+    service: str
+    folder: str
+    """Where its Compose file was used; empty where Compose did not say."""
+    state: RunState
+    health: str = ""
+    """`starting`, `healthy`, `unhealthy`, or empty where it has no check."""
+    exit_code: int | None = None
+    ports: tuple[str, ...] = ()
+    """`127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published."""
+    started: float | None = None
+    """Seconds since 1970."""
+    configuration: str = ""
+    """Compose's digest of what it was made from."""
 
 
 @dataclass(frozen=True, slots=True)

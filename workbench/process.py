@@ -48,15 +48,19 @@ def run(
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
+    whole: bool = False,
     cwd: Path | None = None,
     stdin: bytes | None = None,
     timeout: float | None = None,
 ) -> Done:
-    """Run a program to its end. A non-zero exit code is a result, not an error; `timeout` in seconds."""
+    """Run a program to its end. A non-zero exit code is a result, not an error; `timeout` in seconds.
+
+    `whole`: `env` is all of its environment.
+    """
     try:
         done = subprocess.run(
             list(argv),
-            env=environment(env),
+            env=dict(env or {}) if whole else environment(env),
             cwd=cwd,
             input=stdin if stdin is not None else b"",
             capture_output=True,
@@ -71,7 +75,7 @@ def run(
 
 
 def lines(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, whole: bool = False, cwd: Path | None = None
 ) -> Generator[str, None, int]:
     """Run a program and yield each line it writes (both streams) as it comes; the generator returns the exit code.
 
@@ -80,7 +84,7 @@ def lines(
     # A Ctrl-C of the user reaches us; we then end the child, so that it never dies half-way by itself.
     child = _begin(
         argv,
-        env=environment(env),
+        env=dict(env or {}) if whole else environment(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

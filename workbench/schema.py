@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, is_typeddict
 
 from workbench import values
 from workbench.model import LOG_FILES, LOG_SIZE, Device
-from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, SyncTable, ToolchainTable
+from workbench.tables import ENV, DeviceTable, ImageTable, MountTable, ServiceTable, SyncTable, ToolchainTable
 from workbench.values import Place
 
 
@@ -115,7 +115,13 @@ OPTIONS: tuple[Option, ...] = (
     Option("host-network", bool, "This machine's network in place of one of its own.", values.switch, False),
     Option("cap-add", list[str], "Linux capabilities to add.", values.capabilities, many=True),
     Option("devices", list[str], "Devices of this machine.", values.devices, many=True),
-    Option("services", list[str], "Companion containers.", values.names, many=True),
+    Option(
+        "services",
+        list[str] | dict[str, ServiceTable],
+        "Services of compose.yaml to have beside it: names, or a table for each.",
+        values.services,
+        many=True,
+    ),
     Option("cpu", DeviceTable, _DEVICE.format("CPU"), values.device_packages, environment=False, flag=False),
     Option("gpu", DeviceTable, _DEVICE.format("GPU"), values.device_packages, environment=False, flag=False),
     Option("sync", SyncTable, 'On a dock: exclude = ["PATTERN"].', values.sync, environment=False, flag=False),

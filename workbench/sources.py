@@ -18,6 +18,8 @@ DOCKERUTILS = "docker/dockerutils.cfg"
 OLD_DIFFS = ("RESERO_JUPYTER_DIFFS", "DOCKER_DS_DIFFS")
 """Variables of dockerutils: anything but a word for no turns diffs on."""
 _NO = ("0", "false", "no", "off", "no_diffs")
+_FLAGS = {"mounts": "--mount", "services": "--with"}
+"""Flags that are not called as their setting."""
 _INSIDE = ("port", "classic", "device", "diffs")
 """Settings whose variables Workbench itself sets for its server, where they mean that server."""
 
@@ -107,7 +109,7 @@ def command_line(flags: Mapping[str, object], place: Place) -> list[Given]:
     found: list[Given] = []
     for field, value in flags.items():
         name = field.replace("_", "-")
-        origin = Origin("flag", "--mount" if name == "mounts" else f"--{name}")
+        origin = Origin("flag", _FLAGS.get(name, f"--{name}"))
         known = [option.name for option in OPTIONS if option.used and option.flag]
         if name not in known:
             raise ConfigError(f"{origin} is not an option.", nearest(name, known))

@@ -65,6 +65,25 @@ BuildTable = TypedDict(
 """How an image is named, built and published."""
 
 
+class WebTable(TypedDict, total=False):
+    """`[tool.workbench.services.NAME.web]`."""
+
+    port: Required[int]
+    path: str
+    title: str
+    absolute: bool
+
+
+class ServiceTable(TypedDict, total=False):
+    """`[tool.workbench.services.NAME]`."""
+
+    start: bool
+    env: ENV
+    volumes: dict[str, str]
+    web: int | WebTable
+    restart: bool
+
+
 class SyncTable(TypedDict, total=False):
     """`[tool.workbench.sync]`."""
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from workbench.envfile import parse as parse_env_file
-from workbench.model import Device, DevicePackages, Mount, SharedVolume, Sync, Toolchain
+from workbench.model import Device, DevicePackages, Mount, ServiceUse, SharedVolume, Sync, Toolchain, Web
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _UNITS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -208,9 +208,13 @@ def mounts(value: object, place: Place) -> dict[str, Mount]:
     entries = value if isinstance(value, list | tuple) else words(value, place)
     found = {each.target: each for each in (mount(mount_table(entry), place) for entry in entries)}
     for target in found:
-        if any(target == ours or target.startswith(ours + "/") for ours in _OURS):
-            raise ValueError(f"{target} belongs to the container itself")
+        _not_ours(target)
     return found
+
+
+def _not_ours(target: str) -> None:
+    if any(target == ours or target.startswith(ours + "/") for ours in _OURS):
+        raise ValueError(f"{target} belongs to the container itself")
 
 
 def words(value: object, place: Place) -> list[str]:
@@ -227,6 +231,48 @@ def words(value: object, place: Place) -> list[str]:
 def names(value: object, place: Place) -> dict[str, str]:
     """A set of plain texts, in their order."""
     return {text(word, place): text(word, place) for word in words(value, place)}
+
+
+def services(value: object, place: Place) -> dict[str, ServiceUse]:
+    """Names of services, or a table for each."""
+    if isinstance(value, Mapping):
+        return {_service_name(name, place): _service(name, table, place) for name, table in value.items()}
+    return {_service_name(name, place): ServiceUse() for name in words(value, place)}
+
+
+def _service_name(name: str, place: Place) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text(name, place)):
+        raise ValueError(f"{name!r} is not the name of a service: letters, digits, `.`, `_` and `-`")
+    return name
+
+
+def _service(name: str, table: Mapping[str, Any], place: Place) -> ServiceUse:
+    volumes = {text(volume, place): _inside(folder) for volume, folder in table.get("volumes", {}).items()}
+    return ServiceUse(
+        start=table.get("start", True),
+        env=env(table.get("env", {}), place),
+        volumes=volumes,
+        web=_web(name, table["web"], place) if "web" in table else None,
+        restart=table.get("restart", False),
+    )
+
+
+def _inside(folder: str) -> str:
+    """A folder of the container."""
+    path = os.path.normpath(folder)
+    if not folder.startswith("/") or not folder.isprintable() or path.strip("/") == "":
+        raise ValueError(f"{folder!r} is not a folder of the container, such as /models")
+    _not_ours(path)
+    return path
+
+
+def _web(name: str, value: int | Mapping[str, Any], place: Place) -> Web:
+    table: Mapping[str, Any] = value if isinstance(value, Mapping) else {"port": value}
+    path = table.get("path", "/")
+    if not re.fullmatch(r"/[\w./~%+,;=&?#@:-]*", path, re.ASCII):
+        raise ValueError(f"{path!r} is not a path such as /ui/")
+    title = text(table.get("title", name), place)
+    return Web(name, port(table["port"], place), title, path, table.get("absolute", False))
 
 
 def capabilities(value: object, place: Place) -> dict[str, str]:

@@ -16,6 +16,7 @@ from workbench.model import (
     Leftover,
     Running,
     RunPlan,
+    ServiceState,
     Stats,
 )
 
@@ -69,6 +70,33 @@ class Way(Protocol):
         ...
 
 
+class ServiceContainers(Protocol):
+    """The containers that Compose made on an engine. Errors are as for an `Engine`."""
+
+    environment: Mapping[str, str]
+    """What leads Docker's programs to this engine."""
+
+    def find(self, stack: str) -> list[ServiceState]:
+        """Those of a Compose project, by service; in any state, those of one-off commands not."""
+        ...
+
+    def look(self, id: str) -> None:
+        """Have its health looked at now, where the engine does not do that by itself."""
+        ...
+
+    def stop(self, id: str) -> None:
+        """SIGTERM, and SIGKILL after as long as its own `stop_grace_period`. No error when it has ended or is gone."""
+        ...
+
+    def restart(self, id: str) -> None:
+        """Stop and start it, as it is."""
+        ...
+
+    def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """What it writes, line by line without line ends."""
+        ...
+
+
 class Engine(Protocol):
     """Something that can hold environments and run workbenches.
 
@@ -79,6 +107,11 @@ class Engine(Protocol):
     name: EngineName
     dock: DockFacts | None
     """The machine that it is on; None for this one."""
+
+    @property
+    def services(self) -> ServiceContainers | None:
+        """The containers of services; None where there are no containers."""
+        ...
 
     def facts(self) -> HostFacts:
         """What the engine and the machine are; asked once, cheap after that."""
@@ -108,6 +141,14 @@ class Engine(Protocol):
 
         What was started or resumed here answers already. `PortTaken` when somebody else listens on it here.
         """
+        ...
+
+    def join(self, id: str, networks: Sequence[str]) -> None:
+        """Have a workbench, running or not, be in these networks besides its own. `Absent` where there is no such."""
+        ...
+
+    def leave(self, id: str, networks: Sequence[str]) -> None:
+        """Take a workbench out of networks, where it is in them."""
         ...
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from workbench.engines import leftovers as leaving
 from workbench.engines.base import Channel, NameTaken, Way
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous, refusal
+from workbench.engines.services import DockerServices
 from workbench.engines.sockets import Address
 from workbench.engines.store import DockerStore
 from workbench.errors import EngineError
@@ -81,6 +82,11 @@ class DockerEngine:
     def images(self) -> DockerStore:
         """Its images, over the same connection."""
         return DockerStore(self._client, self.dialect, self.address)
+
+    @cached_property
+    def services(self) -> DockerServices:
+        """The containers of services, over the same connection."""
+        return DockerServices(self._client, self.dialect, self.address)
 
     @cached_property
     def _info(self) -> Entry:
@@ -146,6 +152,7 @@ class DockerEngine:
         try:
             volumes = networks.have_volumes(self._client, run)
             id = self._of_its_own_build(run, self._create(run))
+            self.join(id, run.networks)
             self._begin(id, run)
             # At once: should we be killed, a server that got nothing ends by itself.
             self._deliver(id, run.deliver, delivery)
@@ -244,6 +251,23 @@ class DockerEngine:
         """By the way to its machine; what is on this one answers here anyway."""
         if self._way:
             self._way.forward(port)
+
+    def join(self, id: str, networks: Sequence[str]) -> None:
+        """Anew where a network of that name was made since: a container knows it by its id."""
+        joined = self._ours(id)["NetworkSettings"]["Networks"] or {} if networks else {}
+        for name in networks:
+            now = self._client.inspect_network(name)["Id"]
+            if name in joined and joined[name]["NetworkID"] == now:
+                continue
+            if name in joined:
+                self._client.disconnect_container_from_network(id, name, force=True)
+            self._client.connect_container_to_network(id, name)
+
+    def leave(self, id: str, networks: Sequence[str]) -> None:
+        """By name, whichever network had it then."""
+        for name in {*networks} & {*self._ours(id)["NetworkSettings"]["Networks"]}:
+            with suppress(Absent):
+                self._client.disconnect_container_from_network(id, name, force=True)
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """One list call; where a name or a project was asked for, a look at each as well (memory, exact start)."""

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ class FakeEngine:
 
     name: EngineName = "fake"
     dock: DockFacts | None = None
+    services: None = None
 
     def __init__(
         self,
@@ -123,6 +124,12 @@ class FakeEngine:
 
     def forward(self, port: int) -> None:
         """It is on this machine."""
+
+    def join(self, id: str, networks: Sequence[str]) -> None:
+        """There are no networks."""
+
+    def leave(self, id: str, networks: Sequence[str]) -> None:
+        """There are no networks."""
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """Those whose labels contain the given ones."""

@@ -6,7 +6,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -56,6 +56,7 @@ class LocalEngine:
 
     name: EngineName = "local"
     dock: DockFacts | None = None
+    services: None = None
 
     def __init__(self, folder: Path | None = None, environments: Path | None = None) -> None:
         self.records = Records(folder or state_root() / "local")
@@ -117,6 +118,12 @@ class LocalEngine:
 
     def forward(self, port: int) -> None:
         """It is on this machine."""
+
+    def join(self, id: str, networks: Sequence[str]) -> None:
+        """There are no networks."""
+
+    def leave(self, id: str, networks: Sequence[str]) -> None:
+        """There are no networks."""
 
     def find(self, labels: Mapping[str, str]) -> list[Running]:
         """The workbenches on record whose labels contain the given ones, with the state of their processes."""

@@ -1,13 +1,13 @@
 """What the engine's API answers -> our values. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from workbench.engines.dialect import Dialect
-from workbench.labels import DEVICE, GPUS, LABEL, NAME, OWNER, PLAN, PORT, PROJECT
-from workbench.model import Running, RunState, Stats
+from workbench.labels import COMPOSE, DEVICE, GPUS, LABEL, NAME, OWNER, PLAN, PORT, PROJECT
+from workbench.model import Running, RunState, ServiceState, Stats
 from workbench.plan.device import CDI
 
 Entry = Mapping[str, Any]
@@ -60,7 +60,6 @@ def inspected(entry: Entry, dialect: Dialect) -> Running:
     """A workbench with everything that is known of it."""
     state = entry["State"]
     kind = STATES.get(state["Status"], "dead")
-    health = (state.get("Health") or state.get("Healthcheck") or {}).get("Status") or ""
     return _running(
         entry["Config"]["Labels"],
         dialect,
@@ -68,11 +67,44 @@ def inspected(entry: Entry, dialect: Dialect) -> Running:
         container=entry["Name"].lstrip("/"),
         state=kind,
         image=entry["Config"]["Image"].removeprefix("localhost/"),
-        health=health if kind == "running" and health != "none" else "",
+        health=_health(state) if kind == "running" else "",
         started=seconds(state["StartedAt"]),
         exit_code=state["ExitCode"] if kind in ("stopped", "dead") else None,
         out_of_memory=bool(state["OOMKilled"]),
     )
+
+
+def service(entry: Entry) -> ServiceState:
+    """The container of a service; without a `service` where it is that of a one-off command."""
+    labels, state = entry["Config"]["Labels"], entry["State"]
+    kind = STATES.get(state["Status"], "dead")
+    oneoff = labels.get(f"{COMPOSE}oneoff", "").lower() == "true"
+    return ServiceState(
+        id=entry["Id"],
+        container=entry["Name"].lstrip("/"),
+        stack=labels.get(f"{COMPOSE}project", ""),
+        service="" if oneoff else labels.get(f"{COMPOSE}service", ""),
+        folder=labels.get(f"{COMPOSE}project.working_dir", ""),
+        state=kind,
+        health=_health(state) if kind == "running" else "",
+        exit_code=state["ExitCode"] if kind in ("stopped", "dead") else None,
+        ports=tuple(_ports(entry["NetworkSettings"].get("Ports") or {})),
+        started=seconds(state["StartedAt"]),
+        configuration=labels.get(f"{COMPOSE}config-hash", ""),
+    )
+
+
+def _health(state: Entry) -> str:
+    found = str((state.get("Health") or state.get("Healthcheck") or {}).get("Status") or "")
+    return "" if found == "none" else found
+
+
+def _ports(ports: Mapping[str, Any]) -> Iterator[str]:
+    """Each port once: an engine with IPv6 lists it for both."""
+    for port, places in sorted(ports.items(), key=lambda each: int(each[0].partition("/")[0])):
+        old = [place for place in places or () if ":" not in place["HostIp"]]
+        bound = {f"{place['HostIp'] or '0.0.0.0'}:{place['HostPort']}" for place in old}  # noqa: S104 - told, not bound
+        yield from (f"{place}->{port}" for place in sorted(bound)) if bound else (port,)
 
 
 def _running(labels: Mapping[str, str], dialect: Dialect, **known: Any) -> Running:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -74,6 +75,11 @@ class Client(APIClient):
     def images(self, *args: Any, **kwargs: Any) -> Any:
         """The engine's images."""
         return self._whole(lambda: super(Client, self).images(*args, **kwargs))
+
+    def check_health(self, id: str) -> None:
+        """Have Podman run a container's health check now."""
+        answer = self.get(f"{self.base_url}/v4.0.0/libpod/containers/{quote(id)}/healthcheck")
+        self._raise_for_status(answer)
 
     def df(self) -> Any:
         """The engine's own account of the disk that it uses."""

@@ -1,0 +1,1 @@
+"""Companion containers of a project, by the engine's own Compose."""
