@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from workbench import approved, consent, labels, ready, recreate
+from workbench import approved, comeback, consent, labels, ready, recreate
 from workbench.approved import Approved
 from workbench.engines.base import Engine, NoGpu, PortTaken
 from workbench.engines.ports import free_port
@@ -201,12 +201,12 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     plan = make_plan(found, seed)
     if existing and existing.state == "running" and not _wants_restart(found, existing, plan, ui):
         try:
-            return _reopen(found, plan, existing, seed)
-        except NotReadyError:
+            return _reopen(found, plan, existing, seed, ui)
+        except (EngineError, NotReadyError):
             existing = recreate.existing(found.engine, found.state, found.mine, ui.note)
             if existing and existing.state == "running":
                 raise
-            # Its launcher was killed before it had handed anything over.
+            # Nothing was handed over to it, and it has waited for that long enough.
             ui.note("It has ended without an answer: starting it again.")
     asks = trust.asks(found.settings, str(found.project.root))
     consent.agree(found.state, "workbench", asks, found.project.root, trusted=request.trust, ui=ui)
@@ -286,8 +286,10 @@ def _wants_restart(found: Survey, existing: Running, plan: LaunchPlan, ui: Ui) -
     return bool(answer)
 
 
-def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed) -> Launched:
+def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed, ui: Ui) -> Launched:
     found.state.keep_seed(seed)
+    if comeback.hand_over(found.engine, existing, found.state.kept_delivery(seed.token)):
+        ui.note("It was started without us: it is handed over what it needs.")
     ready.reach(found.engine, existing, seed.token)
     return Launched(found, plan, "opened", existing, _endpoint(found, existing, seed.token))
 

@@ -71,8 +71,10 @@ def reach(engine: Engine, running: Running, token: str) -> None:
 
 
 def _state(engine: Engine, running: Running) -> str:
+    """Of what was started, not of what its engine has started in its place: that was handed over nothing."""
     found = engine.find({labels.NAME: running.name, labels.OWNER: running.owner})
-    return next((each.state for each in found if each.id == running.id), "gone")
+    this = (running.id, running.started)
+    return next((each.state for each in found if (each.id, each.started) == this), "gone")
 
 
 def _explained(engine: Engine, running: Running, error: NotReadyError) -> NotReadyError:

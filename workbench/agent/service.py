@@ -2,10 +2,11 @@
 
 import time
 from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import Any
 
-from workbench import labels, recreate
+from workbench import comeback, labels, ready, recreate
 from workbench.agent import process
 from workbench.agent.actions import Actions, Opened, public
 from workbench.agent.answers import answer
@@ -55,6 +56,7 @@ class Agent:
         self._outlook: Outlook | None = None
         self._looked = 0.0
         self._reached = time.monotonic()
+        self._seen: tuple[str, float | None] | None = None
 
     def run(self) -> None:
         """Be the agent, unless another process is."""
@@ -98,6 +100,7 @@ class Agent:
             running = self._running(engine)
             if running is None:
                 return self._acting or self._is_back(engine)
+            self._see(engine, running)
             link = Link(engine.talk(running.id, relay_command(engine.name)))
             try:
                 self._converse(engine, running, link)
@@ -109,6 +112,19 @@ class Agent:
                 self._reached = time.monotonic()
             return True
 
+    def _see(self, engine: Engine, running: Running) -> None:
+        """Look at one that was not seen yet: should its engine have started it by itself, it needs its delivery."""
+        if self._acting or self._seen == (running.id, running.started):
+            return
+        seed = self._state.seed()
+        if seed and not ready.answers(running.port, seed.token):
+            with self._state.lock(lambda: None):
+                now = recreate.existing(engine, self._state, self._mine(engine), self._note)
+                delivery = self._state.kept_delivery(seed.token)
+                if now and now.state == "running" and comeback.hand_over(engine, now, delivery):
+                    self._note(f"{now.container} began by itself: it was handed over what it needs")
+        self._seen = (running.id, running.started)
+
     def _running(self, engine: Engine) -> Running | None:
         found = (each for each in engine.find(self._mine(engine)) if not naming.is_aside(each))
         return next((each for each in found if each.state == "running"), None)
@@ -116,7 +132,9 @@ class Agent:
     def _is_back(self, engine: Engine) -> bool:
         """Whether it runs once all who are at work on it have finished; what was cut off is put right."""
         with self._state.lock(lambda: None):
-            found = recreate.existing(engine, self._state, self._mine(engine), self._note)
+            mine = self._mine(engine)
+            look = partial(recreate.existing, engine, self._state, mine, self._note)
+            found = comeback.settled(engine, self._state, look)
             if found and found.state == "running":
                 return True
             # Under the lock: a launch that comes now finds nobody who serves.

@@ -7,7 +7,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from workbench import labels, recreate
+from workbench import comeback, labels, recreate
 from workbench.errors import DockError, NoEngineError, WorkbenchError
 from workbench.model import Running
 
@@ -98,5 +98,6 @@ class Foreground:
         """What runs once all who are at work on it have finished."""
         mine = {labels.NAME: self._running.name, labels.OWNER: self._running.owner}
         with self._state.lock(lambda: None):
-            found = recreate.existing(self._engine, self._state, mine, self._note)
+            look = partial(recreate.existing, self._engine, self._state, mine, self._note)
+            found = comeback.settled(self._engine, self._state, look)
         return found if found and found.state == "running" else None
