@@ -1,0 +1,265 @@
+"""Services from their start until the workbench that wanted them stops."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import process
+from workbench.engines.base import Engine, ServiceContainers
+from workbench.errors import EngineError, WorkbenchError
+from workbench.flow import Ui
+from workbench.model import Event, ServiceState
+from workbench.plan import services
+from workbench.plan.services import Service, Stack
+from workbench.services.program import Program
+from workbench.state import State
+
+STARTED = "services.json"
+"""What was started for a workbench, and stops with it."""
+RESOLVED = "compose.json"
+LOOK = 0.5
+"""Seconds between two looks at services that are starting."""
+LONG = 120.0
+"""Seconds beyond what its health check itself may take, after which a service is said not to become healthy."""
+KEPT = 6
+"""Last lines of a service that an error shows."""
+
+
+class NotHealthy(EngineError):
+    """A service was started, and is not what those that depend on it need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Where services run: an engine's, by its Compose, for the project at `root`."""
+
+    containers: ServiceContainers
+    program: Program
+    stack: Stack
+    root: Path
+    env: Mapping[str, str]
+    file: Path
+    """The resolved file, which is what is carried out."""
+
+    def states(self) -> dict[str, list[ServiceState]]:
+        """The containers of each service."""
+        found: dict[str, list[ServiceState]] = {}
+        for each in self.containers.find(self.stack.name):
+            found.setdefault(each.service, []).append(each)
+        return found
+
+    def command(self, *words: str) -> tuple[str, ...]:
+        """A command of Compose on what was agreed to."""
+        return (
+            *self.program.words,
+            "-f",
+            str(self.file),
+            "--project-directory",
+            str(self.root),
+            "-p",
+            self.stack.name,
+            *words,
+        )
+
+
+def is_up(service: Service, states: Iterable[ServiceState]) -> bool:
+    """Whether a service is there and well; one that has done its work is not there."""
+    states = tuple(states)
+    return bool(states) and all(each.state == "running" and each.health in ("", "healthy") for each in states)
+
+
+def up(beside: Beside, names: tuple[str, ...], state: State, ui: Ui, *, ours: bool = True, again: bool = False) -> None:
+    """Have services, in their order, each once those that it depends on are what it needs.
+
+    What runs already stays as it is, unless `again`: then Compose brings all of them up to the file. What this starts
+    is `ours`: it stops with the workbench. Raises NotHealthy, EngineError; what was started is stopped then.
+    """
+    _refuse_others(beside)
+    before = {name for name, states in beside.states().items() if any(each.state == "running" for each in states)}
+    order = services.in_order(beside.stack, names)
+    todo = [name for name in order if again or name not in before or not _well(beside, name)]
+    if not todo:
+        return
+    if ours:
+        _remember(state, beside.stack.name, [name for name in order if name not in before])
+    try:
+        ui.work(_started(beside, todo, ui))
+    except BaseException:
+        _stop(beside.containers, beside.stack.name, [name for name in order if name not in before])
+        raise
+
+
+def _well(beside: Beside, name: str) -> bool:
+    return is_up(beside.stack.services[name], beside.states().get(name, ()))
+
+
+def _refuse_others(beside: Beside) -> None:
+    """Compose knows projects by their name alone: those of another folder would be changed into ours."""
+    for each in beside.containers.find(beside.stack.name):
+        if each.folder and Path(each.folder) != beside.root and Path(each.folder).resolve() != beside.root.resolve():
+            raise EngineError(
+                f"The services of {each.folder} have the same name for Compose: {beside.stack.name}.",
+                "Give one of the two projects another: `name: NAME` at the top of its Compose file.",
+            )
+
+
+def _started(beside: Beside, todo: list[str], ui: Ui) -> Iterator[Event]:
+    """Start services one after the other, together where nothing forbids it."""
+    waiting = [*todo]
+    while waiting:
+        ready = [name for name in waiting if not {*beside.stack.services[name].depends} & {*waiting}]
+        for name in ready:
+            for other, condition in beside.stack.services[name].depends.items():
+                yield from _until(beside, other, condition)
+        yield from _begun(beside, ready, ui)
+        waiting = [name for name in waiting if name not in ready]
+    for name in todo:
+        yield from _until(beside, name, _end(beside.stack, name))
+
+
+def _end(stack: Stack, name: str) -> services.Condition:
+    """What a service is to come to in the end."""
+    needs = {service.depends.get(name) for service in stack.services.values()}
+    if "service_completed_successfully" in needs:
+        return "service_completed_successfully"
+    return "service_healthy"
+
+
+def _begun(beside: Beside, names: list[str], ui: Ui) -> Iterator[Event]:
+    step = f"start {', '.join(names)}"
+    yield Event("step", step, step)
+    began = time.monotonic()
+    command = beside.command("up", "-d", "--no-deps", *names)
+    ui.command(command)
+    last: list[str] = []
+    code = yield from _told(process.lines(command, env=beside.env, whole=True, cwd=beside.root), step, last)
+    if code != 0:
+        yield Event("failed", step, step)
+        raise EngineError(
+            f"Compose could not start {', '.join(names)}.", "These are its last lines.", detail=tuple(last)
+        )
+    yield Event("done", step, step, seconds=time.monotonic() - began)
+
+
+def _told(lines: Generator[str, None, int], step: str, last: list[str]) -> Generator[Event, None, int]:
+    """What a program writes, as events; its exit code."""
+    try:
+        while True:
+            line = next(lines)
+            if line.strip():
+                last[:] = [*last, line][-KEPT:]
+                yield Event("output", line, step)
+    except StopIteration as end:
+        return int(end.value)
+    finally:
+        lines.close()
+
+
+def _until(beside: Beside, name: str, condition: services.Condition) -> Iterator[Event]:
+    """Wait until a service is what is needed of it."""
+    step = f"wait for {name}"
+    began, told = time.monotonic(), False
+    limit = LONG + _patience(beside.stack.services[name])
+    while not _is(beside, name, condition):
+        if not told:
+            yield Event("step", step, step)
+            told = True
+        if time.monotonic() - began > limit:
+            yield Event("failed", step, step)
+            raise _unwell(beside, name, f"is not healthy after {limit:.0f} s")
+        yield Event("progress", "", step)
+        time.sleep(LOOK)
+    if told:
+        yield Event("done", step, step, seconds=time.monotonic() - began)
+
+
+def _is(beside: Beside, name: str, condition: services.Condition) -> bool:
+    """Whether a service is what is needed. Raises NotHealthy where it will not be."""
+    states = beside.states().get(name, [])
+    if not states:
+        raise _unwell(beside, name, "is gone")
+    for each in states:
+        ended = each.state in ("stopped", "dead")
+        if ended and each.exit_code != 0:
+            raise _unwell(beside, name, f"has ended with exit code {each.exit_code}")
+        if each.health == "unhealthy" and condition == "service_healthy":
+            raise _unwell(beside, name, "is unhealthy")
+        if ended and condition == "service_healthy" and beside.stack.services[name].has_health:
+            raise _unwell(beside, name, "has ended")
+        if each.health == "starting":
+            beside.containers.look(each.id)
+    if condition == "service_completed_successfully":
+        return all(each.state == "stopped" for each in states)
+    if condition == "service_healthy":
+        return all(each.state != "created" and each.health in ("", "healthy") for each in states)
+    return all(each.state != "created" for each in states)
+
+
+def _patience(service: Service) -> float:
+    """Seconds that a health check has before it says that a service is unhealthy."""
+    said = service.said.get("healthcheck") or {}
+    once = _seconds(said.get("interval"), 30) + _seconds(said.get("timeout"), 30)
+    return _seconds(said.get("start_period"), 0) + once * (int(said.get("retries") or 3) + 1)
+
+
+def _seconds(text: object, usual: float) -> float:
+    """A duration in Compose's words: `1m30s`."""
+    import re
+
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+    found = re.findall(r"([\d.]+)(h|ms|us|ns|m|s)", str(text or ""))
+    return sum(float(number) * units[unit] for number, unit in found) if found else usual
+
+
+def _unwell(beside: Beside, name: str, what: str) -> NotHealthy:
+    lines: list[str] = []
+    for each in beside.states().get(name, []):
+        with suppress(WorkbenchError):
+            lines += [line for line in beside.containers.logs(each.id, tail=20) if line.strip()]
+    return NotHealthy(
+        f"The service {name} {what}.",
+        f"`workbench services logs {name}` shows all of its log; these are its last lines."
+        if lines
+        else f"It wrote nothing. `workbench services logs {name}` and its health check may tell more.",
+        detail=tuple(lines[-KEPT:]),
+    )
+
+
+def _remember(state: State, stack: str, names: list[str]) -> None:
+    """Before anything is started: whoever comes after a launcher that was killed knows what to stop."""
+    kept = state.read(STARTED) or {}
+    before = kept.get("started", []) if kept.get("stack") == stack else []
+    state.write(STARTED, {"stack": stack, "started": list(dict.fromkeys([*before, *names]))})
+
+
+def forget(state: State, names: Iterable[str]) -> None:
+    """These services go their own way from now on."""
+    kept = state.read(STARTED)
+    if kept:
+        left = [name for name in kept["started"] if name not in {*names}]
+        state.write(STARTED, {**kept, "started": left})
+
+
+def stop(engine: Engine, state: State, note: Callable[[str], None] = lambda _: None) -> None:
+    """Stop what was started for a workbench, in the other order; what ran before goes on."""
+    kept = state.read(STARTED)
+    if not kept or engine.services is None:
+        return
+    if stopped := _stop(engine.services, kept["stack"], kept["started"]):
+        note(f"Stopped {', '.join(stopped)}.")
+    state.drop(STARTED)
+
+
+def _stop(containers: ServiceContainers, stack: str, names: list[str]) -> list[str]:
+    """Stop services by what the engine has of them: whatever the file says by now."""
+    found = containers.find(stack)
+    stopped = []
+    for name in reversed(names):
+        running = [each for each in found if each.service == name and each.state == "running"]
+        for each in running:
+            containers.stop(each.id)
+        if running:
+            stopped.append(name)
+    return stopped
