@@ -1,0 +1,189 @@
+"""`workbench toolchain`, `workbench compose`: images of the project that share volumes, and the equal Compose file."""
+
+import json as json_
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from workbench.cli.terminal import Terminal
+    from workbench.plan.words import Command as Words
+    from workbench.toolchain import Ready
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+HEAD = ("NAME", "IMAGE", "CONTAINER", "STATE")
+TRUST = click.option("--trust", is_flag=True, help="Approve what the project's files ask of this machine.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the command of Compose, carry out none.")
+JSON = click.option("--json", is_flag=True, help="One JSON document on standard output.")
+IMAGES = click.argument("images", nargs=-1, metavar="[IMAGE…]")
+
+
+def _shared(command: Command) -> Command:
+    """The options that these commands have in common."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="Errors only."),
+        click.option("--verbose", "-v", count=True, help="Show the tools' own output."),
+        click.option("--engine", type=click.Choice(["docker", "podman"]), help="Which engine; default: what answers."),
+        click.option("--path", "-C", default=".", type=click.Path(path_type=Path), help="The project; default: here."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def _at_work(given: Mapping[str, Any]) -> "Iterator[tuple[Ready, Terminal]]":
+    """The project's toolchain on the engine, and the terminal; signals end the work in order."""
+    from workbench.cli.signals import as_interrupt
+    from workbench.cli.terminal import ui
+    from workbench.images.survey import environment, survey
+    from workbench.toolchain import ready
+
+    verbosity = -1 if given["quiet"] else given["verbose"]
+    terminal = ui(verbosity, interactive=not given.get("json"), commands=not given["quiet"])
+    environ = environment()
+    with as_interrupt(), survey(given["path"], given["engine"] or "", environ) as found:
+        yield ready(found, environ), terminal
+
+
+@click.group("toolchain", context_settings=HELP)
+def toolchain_command() -> None:
+    """Images of the project that share volumes below one folder, as [tool.workbench.toolchain] says.
+
+    \b
+    workbench toolchain up                  start them all in the background
+    workbench toolchain run train -- bash   a command in a container of its own
+    workbench toolchain down                remove the containers; what is in folders stays
+    """
+
+
+@toolchain_command.command("up", context_settings=HELP)
+@IMAGES
+@click.option("--build", is_flag=True, help="Build the images in any case, not only those that are missing.")
+@TRUST
+@DRY_RUN
+@JSON
+@_shared
+def up(images: tuple[str, ...], **given: Any) -> None:
+    """Start a container of each image in the background; builds the images that are not here."""
+    from workbench import toolchain
+
+    with _at_work(given) as (ready, terminal):
+        if given["dry_run"]:
+            _print(ready, toolchain.up_words(toolchain.chosen(ready, images)))
+            return
+        toolchain.up(ready, images, terminal, rebuild=given["build"], trusted=given["trust"])
+        if given["json"]:
+            _json(ready)
+        else:
+            terminal.note("It runs. What it says: workbench toolchain logs   It ends with: workbench toolchain down")
+
+
+@toolchain_command.command("run", context_settings=HELP)
+@click.argument("image")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS…]]")
+@TRUST
+@DRY_RUN
+@_shared
+def run(image: str, command: tuple[str, ...], **given: Any) -> int:
+    """Run a command in a container of its own of an image, with this terminal; its exit code is the command's.
+
+    Without a command it is the image's own.
+    """
+    from workbench import toolchain
+
+    with _at_work(given) as (ready, terminal):
+        tty = sys.stdin.isatty() and sys.stdout.isatty()
+        container = toolchain.container_name(ready, image)
+        if given["dry_run"]:
+            _print(ready, toolchain.run_words(image, command, container, tty=tty))
+            return 0
+        words = toolchain.run_words(image, command, container, tty=tty)
+        return toolchain.run(ready, image, words, container, terminal, trusted=given["trust"])
+
+
+@toolchain_command.command("down", context_settings=HELP)
+@click.option("--volumes", is_flag=True, help="Remove named volumes as well.")
+@DRY_RUN
+@_shared
+def down(**given: Any) -> None:
+    """Remove the containers and their network, and what was in memory. Folders of the project stay."""
+    from workbench import toolchain
+
+    with _at_work(given) as (ready, terminal):
+        if given["dry_run"]:
+            _print(ready, toolchain.down_words(volumes=given["volumes"]))
+            return
+        toolchain.down(ready, terminal, volumes=given["volumes"])
+
+
+@toolchain_command.command("ls", context_settings=HELP)
+@JSON
+@_shared
+def ls(**given: Any) -> None:
+    """Show each image of the toolchain: whether it is built, its containers and their state."""
+    from workbench import show, toolchain
+
+    with _at_work(given) as (ready, _):
+        if given["json"]:
+            _json(ready)
+            return
+        rows = (
+            (each.name, each.image if each.built else f"{each.image} (not built)", each.container or "-", each.status)
+            for each in toolchain.listing(ready)
+        )
+        click.echo(show.table(HEAD, ((*row[:3], row[3] or "-") for row in rows)))
+
+
+@toolchain_command.command("logs", context_settings=HELP)
+@IMAGES
+@click.option("--follow", "-f", is_flag=True, help="Go on until the containers end.")
+@_shared
+def logs(images: tuple[str, ...], **given: Any) -> int:
+    """Show what the containers have written."""
+    from workbench import toolchain
+
+    with _at_work(given) as (ready, _):
+        return toolchain.logs(ready, images, follow=given["follow"], tty=sys.stdout.isatty())
+
+
+@click.group("compose", context_settings=HELP)
+def compose_command() -> None:
+    """The project's toolchain for Compose by itself."""
+
+
+@compose_command.command("export", context_settings=HELP)
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: print it.")
+@_shared
+def export(output: Path | None, **given: Any) -> None:
+    """Write the toolchain as a Compose file that needs no Workbench: `docker compose up` builds and starts the same."""
+    from workbench import toolchain
+
+    with _at_work(given) as (ready, terminal):
+        folder = output.absolute().parent if output else ready.found.project.root
+        text = toolchain.export(ready, folder)
+        if output is None:
+            click.echo(text, nl=False)
+            return
+        toolchain.write_export(output, text)
+        terminal.note(f"Wrote {output}. Its first lines say how it is used.")
+
+
+def _print(ready: "Ready", words: "Words") -> None:
+    from workbench import toolchain
+    from workbench.cli.planned import line
+
+    toolchain.write(ready)
+    click.echo(line(toolchain.printed(ready, words)))
+
+
+def _json(ready: "Ready") -> None:
+    from dataclasses import asdict
+
+    from workbench.toolchain import listing
+
+    click.echo(json_.dumps([asdict(each) for each in listing(ready)]))
