@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import dependencies
-from workbench.model import DependencyFile, Device, Project, Settings
+from workbench.model import Companions, DependencyFile, Device, Project, Settings
 from workbench.state import State
 
 FILE = "approved.json"
@@ -27,6 +27,7 @@ class Approved:
     jupyter: tuple[str, ...] = ()
     cwd: str = "/"
     no_pull: bool = False
+    companions: Companions | None = None
 
 
 def keep(state: State, approved: Approved) -> None:

@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from workbench import approved, comeback, consent, labels, ready, recreate
 from workbench.approved import Approved
@@ -15,6 +15,8 @@ from workbench.engines.ports import free_port
 from workbench.errors import EngineError, NotReadyError
 from workbench.model import (
     Build,
+    Companions,
+    ContainerRun,
     Device,
     Endpoint,
     Event,
@@ -37,6 +39,9 @@ from workbench.plan.digest import changes
 from workbench.plan.launch import plan_launch
 from workbench.plan.run import describe
 from workbench.state import State, cache_root, new_token
+
+if TYPE_CHECKING:
+    from workbench.services.beside import Services
 
 
 class Ui(Protocol):
@@ -74,6 +79,10 @@ class Survey:
     """Whether images are to be taken as they are on this machine."""
     device: Device | None = None
     """What was chosen in the panel instead of the settings' device."""
+    companions: Companions | None = None
+    """The services that it has beside it."""
+    services: "Services | None" = None
+    """What starts them; None after the launch."""
 
     @property
     def mine(self) -> dict[str, str]:
@@ -105,7 +114,22 @@ def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
         ui.note(notice)
     name = naming.name_of(found, facts.dock)
     no_pull = config.no_pull(environ) and engine.name != "local"
-    return Survey(request, found, settings, engine, facts, State.of(name), name, no_pull)
+    present = Survey(request, found, settings, engine, facts, State.of(name), name, no_pull)
+    return _with_services(present, environ)
+
+
+def _with_services(found: Survey, environ: Mapping[str, str]) -> Survey:
+    """With the services that are to be beside it, where the engine can have any."""
+    settings, engine = found.settings, found.engine
+    if not any(use.start for use in settings.services.values()):
+        return found
+    if engine.services is None and "services" not in found.request.flags:
+        # The plan says so.
+        return found
+    from workbench.services import beside
+
+    services = beside.look(found.project, settings, engine, found.facts, found.state, environ)
+    return replace(found, services=services, companions=services.companions)
 
 
 def _connect(settings: Settings, environ: Mapping[str, str]) -> tuple[Engine, tuple[str, ...]]:
@@ -189,6 +213,7 @@ def make_plan(found: Survey, seed: Seed) -> LaunchPlan:
         offline=request.offline or found.no_pull,
         files={name: text for name, text in files.items() if text},
         jupyter=request.jupyter,
+        companions=found.companions,
     )
 
 
@@ -201,7 +226,12 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     plan = make_plan(found, seed)
     if existing and existing.state == "running" and not _wants_restart(found, existing, plan, ui):
         try:
-            return _reopen(found, plan, existing, seed, ui)
+            if existing.plan != plan.digest:
+                # It goes on as it is.
+                return _reopen(found, plan, existing, seed, ui)
+            with _served(found, ui):
+                found.engine.join(existing.id, _networks(plan))
+                return _reopen(found, plan, existing, seed, ui)
         except (EngineError, NotReadyError):
             existing = recreate.existing(found.engine, found.state, found.mine, ui.note)
             if existing and existing.state == "running":
@@ -213,15 +243,43 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     for notice in plan.notices:
         ui.note(notice)
     provide(found, plan, ui)
-    if existing and existing.state == "stopped" and existing.plan == plan.digest and not request.restart:
-        resumed = _resume(found, plan, existing)
-        if resumed:
-            return resumed
-    if existing and existing.state == "stopped":
-        ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
-    if existing and existing.state == "running":
-        plan = returning(plan)
-    return replacing(found, plan, existing, ui)
+    with _served(found, ui):
+        if existing and existing.state == "stopped" and existing.plan == plan.digest and not request.restart:
+            resumed = _resume(found, plan, existing)
+            if resumed:
+                return resumed
+        if existing and existing.state == "stopped":
+            ui.note("The stopped container is replaced: what was installed in it by hand goes, HOME stays.")
+        if existing and existing.state == "running":
+            plan = returning(plan)
+        return replacing(found, plan, existing, ui)
+
+
+@contextmanager
+def _served(found: Survey, ui: Ui) -> Iterator[None]:
+    """Have the services that are wanted, and stop those that are not any more once the workbench runs without them."""
+    if found.services is None:
+        yield
+    else:
+        from workbench.services import beside
+
+        with beside.started(found.services, ui, trusted=found.request.trust):
+            yield
+    leave_services(found.engine, found.state, ui.note, keep=found.companions.names if found.companions else ())
+
+
+def leave_services(engine: Engine, state: State, note: Callable[[str], None], keep: tuple[str, ...] = ()) -> None:
+    """Stop the services that were started for a workbench and that it does not need any more."""
+    if state.read("services.json") is None:
+        return
+    from workbench.services import life
+
+    if stopped := life.stop(engine, state, keep):
+        note(f"Stopped {', '.join(stopped)}.")
+
+
+def _networks(plan: LaunchPlan) -> tuple[str, ...]:
+    return plan.run.networks if isinstance(plan.run, ContainerRun) else ()
 
 
 def returning(plan: LaunchPlan) -> LaunchPlan:
@@ -388,11 +446,14 @@ def _approved(found: Survey) -> Approved:
         jupyter=request.jupyter,
         cwd=str(request.cwd or Path.cwd()),
         no_pull=found.no_pull,
+        companions=found.companions,
     )
 
 
 def _resume(found: Survey, plan: LaunchPlan, existing: Running) -> Launched | None:
     """Start the stopped workbench again, packages installed by hand included. None when its port is gone."""
+    # Those that there were may have been made anew.
+    found.engine.join(existing.id, _networks(plan))
     try:
         running = found.engine.resume(existing.id, plan.delivery)
     except PortTaken:

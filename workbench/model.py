@@ -116,6 +116,8 @@ class Mount:
     target: str
     kind: Literal["bind", "volume"] = "bind"
     read_only: bool = False
+    external: bool = False
+    """Of a volume: whether others make it, and remove it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def _survey(engine: Engine, state: State, wanted: Approved, environ: Mapping[str
         state.folder.name,
         no_pull=wanted.no_pull,
         device=wanted.device,
+        companions=wanted.companions,
     )
 
 

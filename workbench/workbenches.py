@@ -11,7 +11,7 @@ from workbench import labels, ready, recreate
 from workbench.agent import process as agent
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError, WorkbenchError
-from workbench.flow import current_environ
+from workbench.flow import current_environ, leave_services
 from workbench.model import Endpoint, Running
 from workbench.state import State, docked
 
@@ -39,7 +39,13 @@ class Found:
         with self.locked():
             self.engine.stop(self.running.id)
             self._settle()
+            leave_services(self.engine, self.state, _say)
         agent.wait(self.state, there=False)
+
+    def leave(self) -> None:
+        """Stop the services of one that has ended by itself, where nobody has done so."""
+        with self.locked():
+            leave_services(self.engine, self.state, _say)
 
     def remove(self, *, copy: bool = False) -> None:
         """Stop and remove it, with its HOME and what is kept of it here.
@@ -57,6 +63,7 @@ class Found:
                 leave.leave(self.state, self.running.dock)
             for each in self.containers():
                 self.engine.remove(each.id, volumes=True)
+            leave_services(self.engine, self.state, _say)
             self.state.forget()
         agent.wait(self.state, there=False)
         # Its last words.

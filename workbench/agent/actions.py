@@ -1,4 +1,4 @@
-"""The verbs that change the life of a workbench: one at a time, in a thread of its own, watched and cancelled."""
+"""The verbs that change the life of a workbench or of a service: one at a time, in a thread of its own, watched and cancelled."""
 
 import re
 import time
@@ -12,9 +12,10 @@ from threading import Thread
 from typing import Any
 
 from workbench import cancel, labels, recreate, relaunch, show
+from workbench.agent import services
 from workbench.engines.base import Engine
 from workbench.errors import NoEngineError, WorkbenchError
-from workbench.flow import current_environ
+from workbench.flow import current_environ, leave_services
 from workbench.model import Event, Running
 from workbench.recreate import Phase
 from workbench.state import State, state_root
@@ -46,6 +47,8 @@ class Action:
     can_cancel: bool
     done: int = 0
     total: int = 0
+    service: str = ""
+    """The one that it is done to; empty for the workbench itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Outcome:
     message: str
     hint: str
     at: float
+    service: str = ""
 
 
 class Actions:
@@ -72,10 +76,12 @@ class Actions:
 
     def begin(self, verb: str, running: Running, device: Any = None) -> None:
         """Carry out a verb from now on."""
-        self._asked.clear()
-        self.now = Action(verb, device, "preparing", TEXTS["preparing"], time.time(), can_cancel=True)
-        self._thread = Thread(target=self._carry_out, args=(self.now, running), name=verb, daemon=True)
-        self._thread.start()
+        self._begin(Action(verb, device, "preparing", TEXTS["preparing"], time.time(), can_cancel=True), running)
+
+    def begin_service(self, verb: str, running: Running, name: str) -> None:
+        """Restart a service from now on; that cannot be cancelled."""
+        text = f"restarting {name}"
+        self._begin(Action(verb, None, "starting", text, time.time(), can_cancel=False, service=name), running)
 
     def cancel(self) -> bool:
         """Have the action end and be undone; False when it is past that."""
@@ -127,12 +133,18 @@ class Actions:
         """Nobody can answer."""
         return None
 
+    def _begin(self, action: Action, running: Running) -> None:
+        self._asked.clear()
+        self.now = action
+        self._thread = Thread(target=self._carry_out, args=(action, running), name=action.verb, daemon=True)
+        self._thread.start()
+
     def _tell(self, **change: Any) -> None:
         if self.now:
             self.now = replace(self.now, **change)
 
     def _carry_out(self, action: Action, running: Running) -> None:
-        self._note(f"{action.verb} {action.device or ''}".rstrip())
+        self._note(f"{action.verb} {action.device or action.service}".rstrip())
         ok, message, hint = True, "", ""
         try:
             with cancel.on(self._asked), self._opened() as engine:
@@ -143,7 +155,7 @@ class Actions:
         except Exception:  # whatever it was, the one who asked must hear of it
             ok, message, hint = False, "Something unexpected happened.", "`workbench panel` names the agent's log."
             self._note(f"{action.verb} failed: {traceback.format_exc()}")
-        self.last = Outcome(action.verb, action.device, ok, message, hint, time.time())
+        self.last = Outcome(action.verb, action.device, ok, message, hint, time.time(), action.service)
         self.now = None
 
     def _act(self, action: Action, engine: Engine, running: Running) -> None:
@@ -151,6 +163,8 @@ class Actions:
             recreate.restart(engine, running, self.note, self.phase)
         elif action.verb == "stop":
             self._stop(engine, running)
+        elif action.verb == "restart_service":
+            services.restart(engine, self._state, action.service)
         else:
             device: Any = action.device
             environ = current_environ()
@@ -161,6 +175,7 @@ class Actions:
             self.phase("stopping")
             for each in engine.find({labels.NAME: running.name, labels.OWNER: running.owner}):
                 engine.stop(each.id)
+            leave_services(engine, self._state, self.note)
 
 
 def public(error: WorkbenchError) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The agent of one workbench: connects to the relay inside, answers what it asks, and ends with the workbench."""
 
+import math
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -7,7 +8,7 @@ from threading import Event
 from typing import Any
 
 from workbench import comeback, labels, ready, recreate
-from workbench.agent import process
+from workbench.agent import process, services
 from workbench.agent.actions import Actions, Opened, public
 from workbench.agent.answers import answer
 from workbench.agent.link import Ended, Link
@@ -15,7 +16,7 @@ from workbench.agent.protocol import Flooded, Guard, Request
 from workbench.agent.status import Outlook, look, status
 from workbench.engines.base import Engine
 from workbench.errors import EngineError, WorkbenchError
-from workbench.flow import current_environ
+from workbench.flow import current_environ, leave_services
 from workbench.inside import wire
 from workbench.inside.wire import Message, refusal, reply
 from workbench.model import Running
@@ -36,6 +37,8 @@ LONG_PATIENCE = 7 * 86400.0
 """The same for one of another machine: a laptop sleeps over a weekend."""
 FRESH = 10.0
 """Seconds for which a look at machine and project counts as the present."""
+SERVICES = 3.0
+"""The same for one at the services."""
 
 
 class Agent:
@@ -55,6 +58,8 @@ class Agent:
         self._told: Message = {}
         self._outlook: Outlook | None = None
         self._looked = 0.0
+        self._services: list[dict[str, Any]] = []
+        self._services_looked = self._watched = -math.inf
         self._reached = time.monotonic()
         self._seen: tuple[str, float | None] | None = None
 
@@ -137,6 +142,7 @@ class Agent:
             found = comeback.settled(engine, self._state, look)
             if found and found.state == "running":
                 return True
+            leave_services(engine, self._state, self._note)
             # Under the lock: a launch that comes now finds nobody who serves.
             self._being.close()
             return False
@@ -154,6 +160,9 @@ class Agent:
                 # Not every link ends with what it led to; the next one tells what came of it.
                 return
             self._tell(link, news)
+            if time.monotonic() - self._watched < 2 * wire.STATUS:
+                told = {**self._told["status"]["status"], "services": self._look_at_services(engine)}
+                self._tell(link, wire.event("status", status=told))
             for line in link.lines(BUSY if self._acting else IDLE):
                 asked = self._guard.take(line)
                 if isinstance(asked, Request):
@@ -177,6 +186,7 @@ class Agent:
         if not self._acting or self._actions.now is not None:
             return False
         self._acting = False
+        self._services_looked = -math.inf
         self._guard.ended()
         return True
 
@@ -188,9 +198,12 @@ class Agent:
             if asked.verb in wire.LIFE:
                 return self._begin(asked, engine, running)
             if asked.verb == "status":
+                self._watched = time.monotonic()
                 news = wire.event("status", status=self._status(engine, running))
                 self._tell(link, news)
                 return reply(asked.id, news["status"])
+            if asked.verb == "service_logs":
+                return reply(asked.id, {"lines": services.logs(engine, self._state, **asked.arguments)})
             return reply(asked.id, answer(asked.verb, dict(asked.arguments), engine, running))
         except WorkbenchError as error:
             self._note(f"{asked.verb}: {error.message}")

@@ -81,7 +81,9 @@ def _changes(
         found = project.find(request.path)
         settings = config.load(found, environ, request.flags, cwd=request.cwd)
         device = approved.chosen(kept, settings)
-        present = Survey(request, found, settings, engine, facts, state, running.name, kept.no_pull, device)
+        # What Compose makes of the project's file by now is asked at a launch only.
+        known = (kept.no_pull, device, kept.companions)
+        present = Survey(request, found, settings, engine, facts, state, running.name, *known)
         plan = make_plan(present, Seed("", running.port))
     except (WorkbenchError, OSError):
         return (UNREADABLE,)

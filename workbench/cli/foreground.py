@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench import comeback, labels, recreate
 from workbench.errors import DockError, NoEngineError, WorkbenchError
+from workbench.flow import leave_services
 from workbench.model import Running
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Foreground:
         try:
             if running := self._now():
                 self._engine.stop(running.id)
+            leave_services(self._engine, self._state, self._note)
             if self._running.dock:
                 from workbench.docks.sync import copy
 

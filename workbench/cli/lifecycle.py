@@ -128,6 +128,7 @@ def stop_command(name: str, all_: bool) -> None:
         for each in found:
             if not _runs(each.running):
                 click.echo(f"{each.running.name} is not running.", err=True)
+                each.leave()
                 continue
             each.stop()
             click.echo(f"Stopped {each.running.name}.", err=True)

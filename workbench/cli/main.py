@@ -30,6 +30,7 @@ COMMANDS = {
     "images": ("images", "List the project's images, and what changed since they were built."),
     "toolchain": ("toolchain", "Images of the project that share volumes: start them, run in them, end them."),
     "compose": ("toolchain", "Write the project's toolchain as a Compose file."),
+    "services": ("services", "Show and control the services beside a workbench."),
     "dock": ("dock", "Other machines whose engines are used from here, over ssh."),
     "sync": ("sync", "Show how a project and its copy on a dock are kept the same."),
     "prune": ("prune", "Remove what no workbench needs any more."),

@@ -31,6 +31,7 @@ SETTINGS = [
     "memory",
     "cpus",
     "shm_size",
+    "services",
 ]
 
 
@@ -61,6 +62,7 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @_option("--env", "-e", multiple=True, metavar="K=V", help="Environment variable for kernels (repeatable).")
 @_option("--env-file", metavar="FILE", help="File of environment variables.")
 @_option("--mount", "mounts", multiple=True, metavar="SRC:DST[:ro]", help="Another folder to see inside (repeatable).")
+@_option("--with", "services", metavar="NAME,…|all", help="Services of compose.yaml to have beside it.")
 @_option("--memory", metavar="4g", help="Memory limit.")
 @_option("--cpus", type=float, metavar="N", help="CPU limit, in cores.")
 @_option("--shm-size", metavar="1g", help="Shared memory size.")

@@ -65,7 +65,20 @@ def _lines(launched: "Launched") -> list[str]:
     *most, last = commands.commands(plan, launched.survey.engine.name)
     delivery = launched.survey.state.keep_delivery(plan.delivery, "planned-delivery.json")
     handed = [str(delivery.stat().st_size) if word == "SIZE" else word for word in last]
-    return [*(line(command) for command in most), f"{shlex.join(handed)} < {shlex.quote(str(delivery))}"]
+    return [
+        *_services(launched),
+        *(line(command) for command in most),
+        f"{shlex.join(handed)} < {shlex.quote(str(delivery))}",
+    ]
+
+
+def _services(launched: "Launched") -> list[str]:
+    """What starts the services, in the project's folder."""
+    services = launched.survey.services
+    if services is None:
+        return []
+    words = services.program.words
+    return [f"cd {shlex.quote(str(services.project.root))}", shlex.join([*words, "up", "-d", *services.names])]
 
 
 def line(command: tuple[str, ...]) -> str:

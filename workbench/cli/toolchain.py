@@ -74,7 +74,11 @@ def up(images: tuple[str, ...], **given: Any) -> None:
 
     with _at_work(given) as (ready, terminal):
         if given["dry_run"]:
-            _print(ready, toolchain.up_words(toolchain.chosen(ready, images)))
+            _print(
+                ready,
+                *toolchain.volume_commands(ready),
+                toolchain.printed(ready, toolchain.up_words(toolchain.chosen(ready, images))),
+            )
             return
         toolchain.up(ready, images, terminal, rebuild=given["build"], trusted=given["trust"])
         if given["json"]:
@@ -99,10 +103,10 @@ def run(image: str, command: tuple[str, ...], **given: Any) -> int:
     with _at_work(given) as (ready, terminal):
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         container = toolchain.container_name(ready, image)
-        if given["dry_run"]:
-            _print(ready, toolchain.run_words(image, command, container, tty=tty))
-            return 0
         words = toolchain.run_words(image, command, container, tty=tty)
+        if given["dry_run"]:
+            _print(ready, *toolchain.volume_commands(ready), toolchain.printed(ready, words))
+            return 0
         return toolchain.run(ready, image, words, container, terminal, trusted=given["trust"])
 
 
@@ -116,7 +120,7 @@ def down(**given: Any) -> None:
 
     with _at_work(given) as (ready, terminal):
         if given["dry_run"]:
-            _print(ready, toolchain.down_words(volumes=given["volumes"]))
+            _print(ready, toolchain.printed(ready, toolchain.down_words(volumes=given["volumes"])))
             return
         toolchain.down(ready, terminal, volumes=given["volumes"])
 
@@ -173,12 +177,13 @@ def export(output: Path | None, **given: Any) -> None:
         terminal.note(f"Wrote {output}. Its first lines say how it is used.")
 
 
-def _print(ready: "Ready", words: "Words") -> None:
+def _print(ready: "Ready", *commands: "Words") -> None:
     from workbench import toolchain
     from workbench.cli.planned import line
 
+    # What the commands read.
     toolchain.write(ready)
-    click.echo(line(toolchain.printed(ready, words)))
+    click.echo("\n".join(map(line, commands)))
 
 
 def _json(ready: "Ready") -> None:

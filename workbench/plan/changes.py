@@ -17,6 +17,7 @@ WORDS = {
     "log_size": "the limits of the log",
     "log_files": "the limits of the log",
     "bridge": "the network",
+    "networks": "the services",
     "cap_add": "capabilities",
     "argv": "the installation of Workbench",
     "venv": "the environment",

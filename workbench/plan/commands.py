@@ -37,7 +37,15 @@ def starting(run: RunPlan, engine: EngineName) -> tuple[Command, ...]:
         return ()
     network = (network_command(run.bridge, engine),) if run.bridge else ()
     delivery = (deliver_command(run, engine),) if run.deliver else ()
-    return (*network, *volume_commands(run, engine), run_command(run, engine), *delivery)
+    return (*network, *volume_commands(run, engine), *_start(run, engine), *delivery)
+
+
+def _start(run: ContainerRun, engine: EngineName) -> tuple[Command, ...]:
+    """`docker run -d …`; in steps where it is to be in several networks from its start on."""
+    if not run.networks:
+        return (run_command(run, engine),)
+    joins = ((engine, "network", "connect", name, run.name) for name in run.networks)
+    return ((engine, "create", *_container(run, engine)), *joins, (engine, "start", run.name))
 
 
 def build_command(build: ImageBuild, program: str) -> Command:
@@ -123,8 +131,8 @@ def container_labels(run: ContainerRun) -> dict[str, str]:
 
 
 def volumes(run: ContainerRun) -> tuple[str, ...]:
-    """Names of the volumes that the run mounts."""
-    return tuple(mount.source for mount in run.mounts if mount.kind == "volume")
+    """Names of the volumes that are made for the run."""
+    return tuple(mount.source for mount in run.mounts if mount.kind == "volume" and not mount.external)
 
 
 def volume_labels(run: ContainerRun) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """The whole plan of a launch: a pure function from what was found to what will be done."""
 
-from workbench.model import LOG_FILES, LOG_SIZE, Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
+from workbench.model import LOG_FILES, LOG_SIZE, Companions, Delivery, HostFacts, LaunchPlan, Project, Seed, Settings
 from workbench.plan import naming
 from workbench.plan.build import Folders, Kit, plan_build
 from workbench.plan.device import Choice, choose
-from workbench.plan.run import identity, plan_run
+from workbench.plan.run import NONE, identity, plan_run
 from workbench.plan.user import container_user
 
 
@@ -20,6 +20,7 @@ def plan_launch(
     offline: bool = False,
     files: dict[str, str] | None = None,
     jupyter: tuple[str, ...] = (),
+    companions: Companions | None = None,
 ) -> LaunchPlan:
     """Build, run and delivery for one workbench.
 
@@ -28,7 +29,18 @@ def plan_launch(
     """
     build = plan_build(project, settings, facts, kit, folders, force=rebuild, offline=offline)
     choice = choose(settings.device, facts)
-    run = plan_run(project, settings, facts, seed, build, folders, choice=choice, version=kit.version, jupyter=jupyter)
+    run = plan_run(
+        project,
+        settings,
+        facts,
+        seed,
+        build,
+        folders,
+        choice=choice,
+        version=kit.version,
+        jupyter=jupyter,
+        companions=companions or NONE,
+    )
     local = facts.engine == "local"
     delivery = Delivery(
         seed.token,
@@ -47,7 +59,7 @@ def plan_launch(
 
 
 def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Choice) -> tuple[str, ...]:
-    notices = [*project.notices, *_not_yet(settings), *_as_it_is(settings, facts)]
+    notices = [*project.notices, *_as_it_is(settings, facts)]
     # Without an NVIDIA GPU and without a wish for one there is nothing to say.
     if choice.notice and (facts.gpu.driver or settings.gpu):
         notices.append(choice.notice)
@@ -60,6 +72,8 @@ def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Cho
         notices.append(
             "This engine cannot limit memory or CPU (rootless, without delegated cgroups): started without limits."
         )
+    if settings.host_network and any(use.start for use in settings.services.values()):
+        notices.append("In this machine's network services have no names: they are reached where they are published.")
     if facts.engine == "podman" and settings.log_max_file != LOG_FILES:
         notices.append("Podman keeps one file of the log: `log-max-file` is not used.")
     return tuple(notices)
@@ -73,6 +87,7 @@ def _without_container(project: Project, settings: Settings) -> list[str]:
         "mounts": settings.mounts,
         "memory": settings.memory,
         "cpus": settings.cpus,
+        "services": any(use.start for use in settings.services.values()),
         "restart": settings.restart != "no",
         "log-max-size": settings.log_max_size != LOG_SIZE,
         "log-max-file": settings.log_max_file != LOG_FILES,
@@ -86,11 +101,10 @@ def _without_container(project: Project, settings: Settings) -> list[str]:
 
 def _as_it_is(settings: Settings, facts: HostFacts) -> list[str]:
     """What cannot be had in an image that nothing is added to."""
-    wishes = {"[tool.workbench.cpu]": settings.cpu, "[tool.workbench.gpu]": settings.gpu}
+    wishes = {
+        "[tool.workbench.cpu]": settings.cpu,
+        "[tool.workbench.gpu]": settings.gpu,
+        "web interfaces of services": any(use.start and use.web for use in settings.services.values()),
+    }
     unmet = [name for name, wish in wishes.items() if wish and settings.as_is and facts.engine != "local"]
     return [f"Not used with an image that is taken as it is: {', '.join(unmet)}."] if unmet else []
-
-
-def _not_yet(settings: Settings) -> list[str]:
-    """Settings that somebody made and that this version does not use."""
-    return ["Not used by this version of Workbench: services."] if settings.services else []

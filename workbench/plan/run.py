@@ -8,6 +8,7 @@ from workbench import labels
 from workbench.model import (
     Bridge,
     Build,
+    Companions,
     ContainerRun,
     HostFacts,
     ImageBuild,
@@ -33,6 +34,8 @@ SERVER_SCRIPTS = "/opt/workbench/bin"
 DIFFS = "WORKBENCH_DIFFS"
 ENV_LEAVES_OUT = ("WORKBENCH_PORT", "WORKBENCH_ENV", DIFFS)
 """Variables that do not count, or have a name of their own in a description."""
+NONE = Companions("", ())
+"""No services."""
 IDENTITY_LEAVES_OUT = ("port", "labels", "image", "gpu_form", "gpu_ids")
 """Of a run, what may differ between two that are the same to the user, or is said by `gpus`."""
 
@@ -48,6 +51,7 @@ def plan_run(
     choice: Choice,
     version: str,
     jupyter: tuple[str, ...],
+    companions: Companions = NONE,
 ) -> RunPlan:
     """The run of a build on the chosen device, labelled with its own identity."""
     name = naming.name_of(project, facts.dock)
@@ -55,7 +59,7 @@ def plan_run(
     if isinstance(build, VenvBuild):
         run = _local(project, settings, facts, seed, build, folders, choice, name, jupyter)
     else:
-        run = _container(project, settings, facts, seed, build, choice, name, jupyter)
+        run = _container(project, settings, facts, seed, build, choice, name, jupyter, companions)
     return replace(run, labels=_labels(project, facts, seed, choice, name, version, identity(run, build)))
 
 
@@ -109,6 +113,7 @@ def _container(
     choice: Choice,
     name: str,
     jupyter: tuple[str, ...],
+    companions: Companions,
 ) -> ContainerRun:
     user = container_user(facts, project.owner)
     limits = facts.cgroup_limits
@@ -129,16 +134,19 @@ def _container(
             **_container_device(choice, facts),
             "HOME": user.home,
             "WORKBENCH_KEEP": f"{user.home}/.local/state/workbench",
+            **_services(companions),
             **settings.env,
         },
         mounts=(
             Mount(naming.copy_of(project, facts.dock) if facts.dock else str(project.root), target),
             *(() if as_is else (Mount(naming.home_volume(name), user.home, kind="volume"),)),
+            *companions.mounts,
             *settings.mounts,
         ),
         # A new volume takes its owner from the image's folder, which an image taken as it is does not have.
         tmpfs={RUN_FOLDER: _tmpfs(user), **({user.home: _tmpfs(user)} if as_is else {})},
         bridge=None if settings.host_network else _bridge(facts, name, project),
+        networks=() if settings.host_network else companions.networks,
         command=(*_as_is_command(name, target), *jupyter) if as_is else (),
         entrypoint=() if as_is else None,
         health=() if as_is else (f"{SERVER_SCRIPTS}/workbench-health",),
@@ -163,6 +171,22 @@ def _container(
 def _restart(policy: str) -> str:
     """The policy that an engine is told: one with `always` begins again what was stopped once it begins itself."""
     return "unless-stopped" if policy == "always" else policy
+
+
+def _services(companions: Companions) -> dict[str, str]:
+    """Where the services are, for kernels; what of them the server leads to."""
+    web = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "host": each.name,
+            "port": each.port,
+            "path": each.path,
+            "absolute": each.absolute,
+        }
+        for each in companions.web
+    ]
+    return {**companions.env, **({"WORKBENCH_SERVICES": json.dumps(web)} if web else {})}
 
 
 def project_folder(project: Project) -> str:

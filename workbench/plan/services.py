@@ -145,7 +145,7 @@ def _mounts(stack: Stack, name: str, use: ServiceUse) -> Iterator[Mount]:
                 f"`services.{name}.volumes`: the Compose file has no volume {volume!r}.",
                 nearest(volume, stack.volumes) if stack.volumes else "It declares none.",
             )
-        yield Mount(stack.volumes[volume], folder, kind="volume")
+        yield Mount(stack.volumes[volume], folder, kind="volume", external=True)
 
 
 def moved(document: Document, root: str, copy: str) -> dict[str, Any]:

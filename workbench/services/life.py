@@ -1,24 +1,27 @@
 """Services from their start until the workbench that wanted them stops."""
 
+import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench import process
 from workbench.engines.base import Engine, ServiceContainers
 from workbench.errors import EngineError, WorkbenchError
-from workbench.flow import Ui
 from workbench.model import Event, ServiceState
 from workbench.plan import services
 from workbench.plan.services import Service, Stack
 from workbench.services.program import Program
 from workbench.state import State
 
+if TYPE_CHECKING:
+    from workbench.flow import Ui
+
 STARTED = "services.json"
 """What was started for a workbench, and stops with it."""
-RESOLVED = "compose.json"
 LOOK = 0.5
 """Seconds between two looks at services that are starting."""
 LONG = 120.0
@@ -32,8 +35,8 @@ class NotHealthy(EngineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """Where services run: an engine's, by its Compose, for the project at `root`."""
+class Group:
+    """The services of the project at `root`: the engine's containers, and the Compose that makes them."""
 
     containers: ServiceContainers
     program: Program
@@ -70,53 +73,63 @@ def is_up(service: Service, states: Iterable[ServiceState]) -> bool:
     return bool(states) and all(each.state == "running" and each.health in ("", "healthy") for each in states)
 
 
-def up(beside: Beside, names: tuple[str, ...], state: State, ui: Ui, *, ours: bool = True, again: bool = False) -> None:
-    """Have services, in their order, each once those that it depends on are what it needs.
+def up(
+    group: Group, names: tuple[str, ...], state: State, ui: "Ui", *, ours: bool = True, again: bool = False
+) -> tuple[str, ...]:
+    """Have services, in their order, each once those that it depends on are what it needs; those that this started.
 
     What runs already stays as it is, unless `again`: then Compose brings all of them up to the file. What this starts
     is `ours`: it stops with the workbench. Raises NotHealthy, EngineError; what was started is stopped then.
     """
-    _refuse_others(beside)
-    before = {name for name, states in beside.states().items() if any(each.state == "running" for each in states)}
-    order = services.in_order(beside.stack, names)
-    todo = [name for name in order if again or name not in before or not _well(beside, name)]
+    _refuse_others(group)
+    before = {name for name, states in group.states().items() if any(each.state == "running" for each in states)}
+    order = services.in_order(group.stack, names)
+    todo = [name for name in order if again or name not in before or not _well(group, name)]
+    new = tuple(name for name in order if name not in before)
     if not todo:
-        return
+        return ()
     if ours:
-        _remember(state, beside.stack.name, [name for name in order if name not in before])
+        _remember(state, group.stack.name, new)
     try:
-        ui.work(_started(beside, todo, ui))
+        ui.work(_started(group, todo, ui))
     except BaseException:
-        _stop(beside.containers, beside.stack.name, [name for name in order if name not in before])
+        back(group, new, state)
         raise
+    return new
 
 
-def _well(beside: Beside, name: str) -> bool:
-    return is_up(beside.stack.services[name], beside.states().get(name, ()))
+def back(group: Group, names: tuple[str, ...], state: State) -> None:
+    """Stop services that were started in vain."""
+    _stop(group.containers, group.stack.name, names)
+    _forget(state, names)
 
 
-def _refuse_others(beside: Beside) -> None:
+def _well(group: Group, name: str) -> bool:
+    return is_up(group.stack.services[name], group.states().get(name, ()))
+
+
+def _refuse_others(group: Group) -> None:
     """Compose knows projects by their name alone: those of another folder would be changed into ours."""
-    for each in beside.containers.find(beside.stack.name):
-        if each.folder and Path(each.folder) != beside.root and Path(each.folder).resolve() != beside.root.resolve():
+    for each in group.containers.find(group.stack.name):
+        if each.folder and Path(each.folder) != group.root and Path(each.folder).resolve() != group.root.resolve():
             raise EngineError(
-                f"The services of {each.folder} have the same name for Compose: {beside.stack.name}.",
+                f"The services of {each.folder} have the same name for Compose: {group.stack.name}.",
                 "Give one of the two projects another: `name: NAME` at the top of its Compose file.",
             )
 
 
-def _started(beside: Beside, todo: list[str], ui: Ui) -> Iterator[Event]:
+def _started(group: Group, todo: list[str], ui: "Ui") -> Iterator[Event]:
     """Start services one after the other, together where nothing forbids it."""
     waiting = [*todo]
     while waiting:
-        ready = [name for name in waiting if not {*beside.stack.services[name].depends} & {*waiting}]
+        ready = [name for name in waiting if not {*group.stack.services[name].depends} & {*waiting}]
         for name in ready:
-            for other, condition in beside.stack.services[name].depends.items():
-                yield from _until(beside, other, condition)
-        yield from _begun(beside, ready, ui)
+            for other, condition in group.stack.services[name].depends.items():
+                yield from _until(group, other, condition)
+        yield from _begun(group, ready, ui)
         waiting = [name for name in waiting if name not in ready]
     for name in todo:
-        yield from _until(beside, name, _end(beside.stack, name))
+        yield from _until(group, name, _end(group.stack, name))
 
 
 def _end(stack: Stack, name: str) -> services.Condition:
@@ -127,14 +140,14 @@ def _end(stack: Stack, name: str) -> services.Condition:
     return "service_healthy"
 
 
-def _begun(beside: Beside, names: list[str], ui: Ui) -> Iterator[Event]:
+def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
     step = f"start {', '.join(names)}"
     yield Event("step", step, step)
     began = time.monotonic()
-    command = beside.command("up", "-d", "--no-deps", *names)
+    command = group.command("up", "-d", "--no-deps", *names)
     ui.command(command)
     last: list[str] = []
-    code = yield from _told(process.lines(command, env=beside.env, whole=True, cwd=beside.root), step, last)
+    code = yield from _told(process.lines(command, env=group.env, whole=True, cwd=group.root), step, last)
     if code != 0:
         yield Event("failed", step, step)
         raise EngineError(
@@ -157,39 +170,39 @@ def _told(lines: Generator[str, None, int], step: str, last: list[str]) -> Gener
         lines.close()
 
 
-def _until(beside: Beside, name: str, condition: services.Condition) -> Iterator[Event]:
+def _until(group: Group, name: str, condition: services.Condition) -> Iterator[Event]:
     """Wait until a service is what is needed of it."""
     step = f"wait for {name}"
     began, told = time.monotonic(), False
-    limit = LONG + _patience(beside.stack.services[name])
-    while not _is(beside, name, condition):
+    limit = LONG + _patience(group.stack.services[name])
+    while not _is(group, name, condition):
         if not told:
             yield Event("step", step, step)
             told = True
         if time.monotonic() - began > limit:
             yield Event("failed", step, step)
-            raise _unwell(beside, name, f"is not healthy after {limit:.0f} s")
+            raise _unwell(group, name, f"is not healthy after {limit:.0f} s")
         yield Event("progress", "", step)
         time.sleep(LOOK)
     if told:
         yield Event("done", step, step, seconds=time.monotonic() - began)
 
 
-def _is(beside: Beside, name: str, condition: services.Condition) -> bool:
+def _is(group: Group, name: str, condition: services.Condition) -> bool:
     """Whether a service is what is needed. Raises NotHealthy where it will not be."""
-    states = beside.states().get(name, [])
+    states = group.states().get(name, [])
     if not states:
-        raise _unwell(beside, name, "is gone")
+        raise _unwell(group, name, "is gone")
     for each in states:
         ended = each.state in ("stopped", "dead")
         if ended and each.exit_code != 0:
-            raise _unwell(beside, name, f"has ended with exit code {each.exit_code}")
+            raise _unwell(group, name, f"has ended with exit code {each.exit_code}")
         if each.health == "unhealthy" and condition == "service_healthy":
-            raise _unwell(beside, name, "is unhealthy")
-        if ended and condition == "service_healthy" and beside.stack.services[name].has_health:
-            raise _unwell(beside, name, "has ended")
+            raise _unwell(group, name, "is unhealthy")
+        if ended and condition == "service_healthy" and group.stack.services[name].has_health:
+            raise _unwell(group, name, "has ended")
         if each.health == "starting":
-            beside.containers.look(each.id)
+            group.containers.look(each.id)
     if condition == "service_completed_successfully":
         return all(each.state == "stopped" for each in states)
     if condition == "service_healthy":
@@ -206,18 +219,16 @@ def _patience(service: Service) -> float:
 
 def _seconds(text: object, usual: float) -> float:
     """A duration in Compose's words: `1m30s`."""
-    import re
-
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
     found = re.findall(r"([\d.]+)(h|ms|us|ns|m|s)", str(text or ""))
     return sum(float(number) * units[unit] for number, unit in found) if found else usual
 
 
-def _unwell(beside: Beside, name: str, what: str) -> NotHealthy:
+def _unwell(group: Group, name: str, what: str) -> NotHealthy:
     lines: list[str] = []
-    for each in beside.states().get(name, []):
+    for each in group.states().get(name, []):
         with suppress(WorkbenchError):
-            lines += [line for line in beside.containers.logs(each.id, tail=20) if line.strip()]
+            lines += [line for line in group.containers.logs(each.id, tail=20) if line.strip()]
     return NotHealthy(
         f"The service {name} {what}.",
         f"`workbench services logs {name}` shows all of its log; these are its last lines."
@@ -227,32 +238,48 @@ def _unwell(beside: Beside, name: str, what: str) -> NotHealthy:
     )
 
 
-def _remember(state: State, stack: str, names: list[str]) -> None:
+def _remember(state: State, stack: str, names: Iterable[str]) -> None:
     """Before anything is started: whoever comes after a launcher that was killed knows what to stop."""
     kept = state.read(STARTED) or {}
     before = kept.get("started", []) if kept.get("stack") == stack else []
     state.write(STARTED, {"stack": stack, "started": list(dict.fromkeys([*before, *names]))})
 
 
-def forget(state: State, names: Iterable[str]) -> None:
-    """These services go their own way from now on."""
+def _forget(state: State, names: Iterable[str]) -> None:
     kept = state.read(STARTED)
-    if kept:
-        left = [name for name in kept["started"] if name not in {*names}]
+    if kept is None:
+        return
+    if left := [name for name in kept["started"] if name not in {*names}]:
         state.write(STARTED, {**kept, "started": left})
+    else:
+        state.drop(STARTED)
 
 
-def stop(engine: Engine, state: State, note: Callable[[str], None] = lambda _: None) -> None:
-    """Stop what was started for a workbench, in the other order; what ran before goes on."""
+def own(state: State, names: Iterable[str]) -> None:
+    """These services are the user's own from now on: they do not stop with the workbench."""
+    _forget(state, names)
+
+
+def started(state: State) -> tuple[str, ...]:
+    """What was started for a workbench, and runs until it stops."""
+    return tuple((state.read(STARTED) or {}).get("started", ()))
+
+
+def stop(engine: Engine, state: State, keep: Iterable[str] = ()) -> tuple[str, ...]:
+    """Stop what was started for a workbench, in the other order, but `keep`; what ran before goes on.
+
+    Returns the names of those that ran.
+    """
     kept = state.read(STARTED)
     if not kept or engine.services is None:
-        return
-    if stopped := _stop(engine.services, kept["stack"], kept["started"]):
-        note(f"Stopped {', '.join(stopped)}.")
-    state.drop(STARTED)
+        return ()
+    going = tuple(name for name in kept["started"] if name not in {*keep})
+    stopped = _stop(engine.services, kept["stack"], going)
+    _forget(state, going)
+    return stopped
 
 
-def _stop(containers: ServiceContainers, stack: str, names: list[str]) -> list[str]:
+def _stop(containers: ServiceContainers, stack: str, names: Sequence[str]) -> tuple[str, ...]:
     """Stop services by what the engine has of them: whatever the file says by now."""
     found = containers.find(stack)
     stopped = []
@@ -262,4 +289,4 @@ def _stop(containers: ServiceContainers, stack: str, names: list[str]) -> list[s
             containers.stop(each.id)
         if running:
             stopped.append(name)
-    return stopped
+    return tuple(stopped)

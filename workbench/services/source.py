@@ -75,9 +75,10 @@ def arguments(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(word for file in files for word in ("-f", str(file)))
 
 
-def profiles(environ: Mapping[str, str]) -> tuple[str, ...]:
+def profiles(environ: Mapping[str, str], root: Path) -> tuple[str, ...]:
     """The profiles that the user has chosen."""
-    return tuple(part.strip() for part in environ.get("COMPOSE_PROFILES", "").split(",") if part.strip())
+    said = environ.get("COMPOSE_PROFILES") or _dotenv(root, "COMPOSE_PROFILES")
+    return tuple(part.strip() for part in said.split(",") if part.strip())
 
 
 def agreed(source: Source, names: tuple[str, ...], root: Path, *, far: bool) -> tuple[str, ...]:

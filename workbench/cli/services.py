@@ -1,0 +1,213 @@
+"""`workbench services`: the services of a project's Compose file."""
+
+import json as json_
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.plan import services as plan
+
+if TYPE_CHECKING:
+    from workbench.cli.terminal import Terminal
+    from workbench.flow import Survey
+    from workbench.model import ServiceState
+    from workbench.services.beside import Services
+    from workbench.services.life import Group
+
+NAMES = click.argument("names", nargs=-1, metavar="[NAME...]")
+TERMINATED = 143
+"""Exit code of what a SIGTERM has ended: as it should be."""
+HEAD = ("SERVICE", "STATE", "PORTS", "STOPS WITH THE WORKBENCH")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The services of the project of a command."""
+
+    survey: "Survey"
+    services: "Services"
+    group: "Group"
+    terminal: "Terminal"
+
+    def check(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The names, all of which the file has."""
+        from workbench.model import ServiceUse
+
+        return plan.wanted(self.services.source.stack, {name: ServiceUse() for name in names})
+
+    def compose(self, *words: str) -> int:
+        """Have Compose do it on this terminal."""
+        from workbench import process
+
+        command = self.group.command(*words)
+        self.terminal.command(command)
+        return process.attach(command, env=self.group.program.env)
+
+
+@click.group("services", invoke_without_command=True)
+@click.option("--path", default=".", type=click.Path(path_type=Path), help="The project; default: this folder's.")
+@click.option("--engine", type=click.Choice(["docker", "podman"]), help="What runs them.")
+@click.option("--verbose", "-v", count=True, help="Show commands and the tools' own output.")
+@click.pass_context
+def services_command(context: click.Context, path: Path, engine: str | None, verbose: int) -> None:
+    """Show and control the services of the project's Compose file.
+
+    `run-notebook --with NAME,…` has them beside a workbench: it starts those that do not run, and stops them again
+    with it. What these commands start stays until `down`.
+    """
+    context.obj = (path, engine, verbose)
+    if context.invoked_subcommand is None:
+        context.invoke(list_command)
+
+
+@services_command.command("ls")
+@click.option("--json", is_flag=True, help="One JSON list on standard output.")
+@click.pass_context
+def list_command(context: click.Context, json: bool) -> None:
+    """List the services, what they are doing, and where they are published."""
+    from workbench import show
+    from workbench.services import life
+
+    with _opened(context) as found:
+        states, ours = found.group.states(), life.started(found.survey.state)
+        known = found.services.source.stack.services
+        if json:
+            rows = [_described(name, states.get(name, []), ours=name in ours) for name in known]
+            click.echo(json_.dumps(rows))
+            return
+        click.echo(f"{found.services.source.stack.name}, by {found.group.program}", err=True)
+        click.echo(show.table(HEAD, (_row(name, states.get(name, []), ours=name in ours) for name in known)))
+
+
+@services_command.command("up")
+@click.option("--build", is_flag=True, help="Build their images anew before.")
+@click.option("--trust", is_flag=True, help="Approve what the Compose file asks of this machine.")
+@NAMES
+@click.pass_context
+def up_command(context: click.Context, names: tuple[str, ...], build: bool, trust: bool) -> int:
+    """Start services, and bring those that run up to the file. Without a NAME: all that the workbench has."""
+    from workbench.services import life
+
+    with _opened(context) as found:
+        wanted = found.check(names) or found.services.names or found.check((plan.ALL,))
+        found.services.agree(wanted, found.terminal, trusted=trust)
+        with found.survey.state.lock(lambda: found.terminal.note("Another command is at work on it: waiting.")):
+            if build and (code := found.compose("build", *wanted)):
+                return code
+            life.up(found.group, wanted, found.survey.state, found.terminal, ours=False, again=True)
+            life.own(found.survey.state, wanted)
+            _join_again(found)
+    return 0
+
+
+@services_command.command("down")
+@click.option("--volumes", is_flag=True, help="Remove their volumes too: what they have kept is lost.")
+@NAMES
+@click.pass_context
+def down_command(context: click.Context, names: tuple[str, ...], volumes: bool) -> int:
+    """Stop services and remove their containers; without a NAME all of them, with their networks. Volumes stay."""
+    from workbench.services import life
+
+    with _opened(context) as found:
+        wanted = found.check(names)
+        with found.survey.state.lock(lambda: found.terminal.note("Another command is at work on it: waiting.")):
+            if wanted:
+                code = found.compose("rm", "--stop", "--force", *(["-v"] if volumes else []), *wanted)
+            else:
+                _leave(found)
+                # Those of every profile.
+                chosen = ("--profile", "*") if found.group.program.is_modern else ()
+                code = found.compose(*chosen, "down", *(["--volumes"] if volumes else []))
+            life.own(found.survey.state, wanted or tuple(found.services.source.stack.services))
+    return code
+
+
+@services_command.command("logs")
+@click.option("--follow", "-f", is_flag=True, help="Go on until they stop.")
+@click.option("--tail", "-n", type=int, default=None, help="Only the last N lines of each.")
+@NAMES
+@click.pass_context
+def logs_command(context: click.Context, names: tuple[str, ...], follow: bool, tail: int | None) -> int:
+    """Show what services write."""
+    with _opened(context) as found:
+        last = [] if tail is None else [f"--tail={tail}"]
+        return found.compose("logs", *(["--follow"] if follow else []), *last, *found.check(names))
+
+
+@services_command.command("exec", context_settings={"allow_interspersed_args": False})
+@click.argument("name")
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGS...]")
+@click.pass_context
+def exec_command(context: click.Context, name: str, argv: tuple[str, ...]) -> int:
+    """Run a command in the container of a service."""
+    import sys
+
+    with _opened(context) as found:
+        found.check((name,))
+        plain = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
+        return found.compose("exec", *plain, name, *argv)
+
+
+@services_command.command("restart")
+@NAMES
+@click.pass_context
+def restart_command(context: click.Context, names: tuple[str, ...]) -> int:
+    """Stop and start services as they are; without a NAME all of them."""
+    with _opened(context) as found:
+        return found.compose("restart", *found.check(names))
+
+
+@contextmanager
+def _opened(context: click.Context) -> Iterator[Opened]:
+    from workbench import flow
+    from workbench.cli.terminal import ui
+    from workbench.model import Request
+    from workbench.services import beside
+
+    path, engine, verbose = context.obj
+    environ, terminal = flow.current_environ(), ui(verbose)
+    found = flow.survey(Request(path, {"engine": engine} if engine else {}), environ, terminal)
+    try:
+        known = (found.project, found.settings, found.engine, found.facts, found.state)
+        services = found.services or beside.look(*known, environ)
+        yield Opened(found, services, services.group(), terminal)
+    finally:
+        found.engine.close()
+
+
+def _leave(found: Opened) -> None:
+    """Networks go only when nobody is in them."""
+    for each in found.survey.engine.find(found.survey.mine):
+        found.survey.engine.leave(each.id, tuple(found.services.source.stack.networks.values()))
+
+
+def _join_again(found: Opened) -> None:
+    """A network that was made anew has nobody in it."""
+    companions = found.survey.companions
+    for each in found.survey.engine.find(found.survey.mine) if companions else []:
+        if companions and each.state == "running":
+            found.survey.engine.join(each.id, companions.networks)
+
+
+def _word(states: "list[ServiceState]") -> str:
+    """What the containers of a service are doing."""
+    words = []
+    for each in states:
+        failed = each.exit_code not in (None, 0, TERMINATED)
+        words.append(f"ended with exit code {each.exit_code}" if failed else each.health or each.state)
+    return ", ".join(dict.fromkeys(words)) or "-"
+
+
+def _row(name: str, states: "list[ServiceState]", *, ours: bool) -> tuple[str, ...]:
+    ports = dict.fromkeys(port for each in states for port in each.ports)
+    return (name, _word(states), ", ".join(ports) or "-", "yes" if ours else "-")
+
+
+def _described(name: str, states: "list[ServiceState]", *, ours: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {"service": name, "ours": ours, "containers": [asdict(each) for each in states]}

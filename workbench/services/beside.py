@@ -1,0 +1,93 @@
+"""The services of a launch: what its project wants of them, who agreed, their start."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from workbench import consent
+from workbench.engines.base import Engine
+from workbench.errors import ProjectError
+from workbench.model import Companions, HostFacts, Project, Settings
+from workbench.plan import naming, services
+from workbench.plan.digest import digest
+from workbench.services import life, program, source
+from workbench.services.source import Source
+from workbench.state import State
+
+if TYPE_CHECKING:
+    from workbench.flow import Ui
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of a project on an engine, before anything is done with them."""
+
+    project: Project
+    engine: Engine
+    state: State
+    program: program.Program
+    source: Source
+    names: tuple[str, ...]
+    """Those that the workbench is to have."""
+    companions: Companions
+    far: bool
+    """Whether another machine runs them."""
+
+    def group(self) -> life.Group:
+        """What starts them, from a file that holds what was read now.
+
+        It is called by its content: what another command reads meanwhile does not take its place.
+        """
+        if self.engine.services is None:
+            raise AssertionError("an engine without containers has no services")
+        text, root = source.written(self.source.stack), self.project.root
+        file = self.state.write_text(f"compose-{digest(text)}.json", text)
+        return life.Group(self.engine.services, self.program, self.source.stack, root, self.source.env, file)
+
+    def agree(self, names: tuple[str, ...], ui: "Ui", *, trusted: bool) -> None:
+        """Have the user agree to what these services, and those that they need, ask of the machine."""
+        order = services.in_order(self.source.stack, names)
+        asks = source.agreed(self.source, order, self.project.root, far=self.far)
+        consent.agree(self.state, "services", asks, self.project.root, trusted=trusted, ui=ui)
+
+
+def wants(settings: Settings) -> bool:
+    """Whether any service is to be started."""
+    return any(use.start for use in settings.services.values())
+
+
+def look(
+    project: Project, settings: Settings, engine: Engine, facts: HostFacts, state: State, environ: Mapping[str, str]
+) -> Services:
+    """Have Compose read the project's file. Changes nothing.
+
+    Raises NoCompose, ProjectError without a file, and ConfigError for what Compose does not take or does not have.
+    """
+    compose = program.find(engine)
+    try:
+        found = source.read(project.root, compose, environ)
+    except ProjectError as error:
+        said = {str(settings.origins.get(f"services.{name}", "")) for name in settings.services}
+        error.hint = f"{error.hint} (Services are wanted by {', '.join(sorted(said))}.)" if said else error.hint
+        raise
+    if facts.dock:
+        moved = services.moved(found.stack.document, str(project.root), naming.copy_of(project, facts.dock))
+        found = replace(found, stack=services.stack(moved, found.stack.name))
+    names = services.wanted(found.stack, settings.services, source.profiles(environ, project.root))
+    companions = services.companions(found.stack, settings.services, names)
+    far = facts.dock is not None or (facts.remote and not facts.desktop)
+    return Services(project, engine, state, compose, found, names, companions, far)
+
+
+@contextmanager
+def started(found: Services, ui: "Ui", *, trusted: bool) -> Iterator[None]:
+    """Have the services while the workbench is started; those that this started stop again if that fails."""
+    found.agree(found.names, ui, trusted=trusted)
+    group = found.group()
+    new = life.up(group, found.names, found.state, ui)
+    try:
+        yield
+    except BaseException:
+        life.back(group, new, found.state)
+        raise
