@@ -9,9 +9,9 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
-from provision import checks, dock, docker, gpu, network, packages, podman, python, registry, user
+from provision import checks, compose, dock, docker, gpu, network, packages, podman, python, registry, user
 from provision.ground import SOCKETS, Ground, clear_sockets, ground, is_root, say
 from provision.packages import there
 from provision.programs import Ended, StepFailed
@@ -66,12 +66,13 @@ def _start_services(here: Ground, services: ExitStack) -> None:
         here.leave_out("CHROMIUM", "chromium is not installed")
     services.enter_context(gpu.nvidia(here))
     if not is_root():
-        for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "LOCKED_REGISTRY", "DOCK", "USER"):
+        for name in ("DOCKER_HOST", "PODMAN_HOST", "REGISTRY", "LOCKED_REGISTRY", "DOCK", "USER", "COMPOSE"):
             here.leave_out(name, "setting it up needs root")
         return
     clear_sockets()
     SOCKETS.mkdir(mode=0o755)
     user.user(here)
+    _make(here, "COMPOSE", "apt-get", lambda: compose.provide(here))
     _start(here, services, "NETWORK", "ip", lambda: network.namespace(here))
     _start(here, services, "DOCKER_HOST", "dockerd", lambda: docker.engine(here, user.group()))
     _start(here, services, "PODMAN_HOST", "podman", lambda: podman.engine(here, user.group()))
@@ -91,6 +92,10 @@ def _start(
         services.enter_context(make())
     except (StepFailed, OSError) as failure:
         here.leave_out(name, str(failure))
+
+
+def _make(here: Ground, name: str, program: str, make: Callable[[], None]) -> None:
+    _start(here, ExitStack(), name, program, lambda: nullcontext(make()))
 
 
 def _show(here: Ground) -> int:

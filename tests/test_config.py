@@ -9,7 +9,7 @@ import pytest
 from workbench import config, project
 from workbench.envfile import parse
 from workbench.errors import ConfigError, ProjectError
-from workbench.model import Device, DevicePackages, Mount, Settings
+from workbench.model import Device, DevicePackages, Mount, ServiceUse, Settings, Web
 from workbench.schema import OPTIONS
 from workbench.toml import line_of
 
@@ -93,7 +93,12 @@ def test_each_source_goes_over_the_one_before(tmp_path: Path) -> None:
         ("host-network = true", "host_network", True),
         ("cap-add = ['CAP_SYS_PTRACE', 'net_admin']", "cap_add", ("SYS_PTRACE", "NET_ADMIN")),
         ("devices = ['/dev/video0', 'nvidia.com/gpu=all']", "devices", ("/dev/video0", "nvidia.com/gpu=all")),
-        ("services = ['mlflow']", "services", ("mlflow",)),
+        ("services = ['mlflow']", "services", {"mlflow": ServiceUse()}),
+        (
+            "[tool.workbench.services.db]\nstart = false\nenv = {PORT = 5}\nvolumes = {data = '/mnt/data/'}\nweb = 80",
+            "services",
+            {"db": ServiceUse(False, {"PORT": "5"}, {"data": "/mnt/data"}, Web("db", 80, "db"))},
+        ),
         ("pass-env = ['USER']", "pass_env", {"USER": "ada"}),
         ("cpu.packages = ['torch']", "cpu", DevicePackages(("torch",))),
         ("[tool.workbench.images.dev]\ncmd = ['a']\nmounts = [{source='.', target='/x'}]", "image", None),

@@ -9,6 +9,7 @@ from provision.programs import StepFailed, call
 
 PACKAGES = {
     "docker.io": "dockerd",
+    "docker-compose": "docker-compose",
     "iptables": "iptables",
     "debootstrap": "debootstrap",
     "docker-registry": "docker-registry",

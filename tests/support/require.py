@@ -12,6 +12,7 @@ ALL = "WORKBENCH_TEST_REQUIRE"
 THINGS = {
     "docker": "WORKBENCH_TEST_DOCKER_HOST",
     "docker-cli": "WORKBENCH_TEST_DOCKER_CLI",
+    "compose": "WORKBENCH_TEST_COMPOSE",
     "podman": "WORKBENCH_TEST_PODMAN_HOST",
     "registry": "WORKBENCH_TEST_REGISTRY",
     "locked-registry": "WORKBENCH_TEST_LOCKED_REGISTRY",
@@ -28,6 +29,7 @@ THINGS = {
 """What can be asked for -> the variable that holds its address.
 
 `docker`, `podman`: a `DOCKER_HOST` value. `docker-cli`: folder of a docker client that can build with BuildKit.
+`compose`: folder of Compose 2, as docker's plugin; version 1 is on the system's PATH.
 `registry`: `host:port`. `user`: name of a normal user who may use the docker socket. `chromium`: path of the
 browser. `base-image`: an image that both engines have. `bin`: folder of the installed `run-notebook` and `workbench`.
 `nvidia`: folder of NVIDIA's programs for PATH, which are stand-ins on a machine without a GPU; the engines know them.
