@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 
 from provision import checks, compose, dock, docker, gpu, network, packages, podman, python, registry, user
 from provision.ground import SOCKETS, Ground, clear_sockets, ground, is_root, say
@@ -72,7 +72,7 @@ def _start_services(here: Ground, services: ExitStack) -> None:
     clear_sockets()
     SOCKETS.mkdir(mode=0o755)
     user.user(here)
-    _make(here, "COMPOSE", "apt-get", lambda: compose.provide(here))
+    _start(here, services, "COMPOSE", "apt-get", lambda: compose.compose(here))
     _start(here, services, "NETWORK", "ip", lambda: network.namespace(here))
     _start(here, services, "DOCKER_HOST", "dockerd", lambda: docker.engine(here, user.group()))
     _start(here, services, "PODMAN_HOST", "podman", lambda: podman.engine(here, user.group()))
@@ -92,10 +92,6 @@ def _start(
         services.enter_context(make())
     except (StepFailed, OSError) as failure:
         here.leave_out(name, str(failure))
-
-
-def _make(here: Ground, name: str, program: str, make: Callable[[], None]) -> None:
-    _start(here, ExitStack(), name, program, lambda: nullcontext(make()))
 
 
 def _show(here: Ground) -> int:

@@ -1,6 +1,8 @@
 """Compose of today, besides the old one that Debian 12 has: both are what people use."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from provision.ground import Ground, say
@@ -14,7 +16,8 @@ PROGRAM = Path("usr/libexec/docker/cli-plugins/docker-compose")
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def provide(ground: Ground) -> None:
+@contextmanager
+def compose(ground: Ground) -> Iterator[None]:
     """Offer the folder that has the program; fetched once, from where this machine has its packages, signed."""
     folder = ground.cache / f"compose-{RELEASE}"
     program = folder / PROGRAM
@@ -23,6 +26,7 @@ def provide(ground: Ground) -> None:
         _fetch(folder)
     say(f"Compose: {ask([program, 'version']).strip()}")
     ground.offer("COMPOSE", program.parent)
+    yield
 
 
 def _fetch(folder: Path) -> None:
