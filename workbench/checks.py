@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench import gpus, show
+from workbench.engines.base import Engine
 from workbench.errors import WorkbenchError
 from workbench.model import Device, GpuFacts, HostFacts
 from workbench.plan import device
@@ -40,9 +41,11 @@ def check(environ: Mapping[str, str]) -> Iterator[Check]:
             continue
         try:
             facts = replace(engine.facts(), gpu=here)
+            compose = _compose(engine)
         finally:
             engine.close()
         yield Check(kind, ok=True, found=_engine(facts))
+        yield from compose
         answered.append(facts)
     yield _uv(environ)
     yield from _folders()
@@ -66,6 +69,18 @@ def _engine(facts: HostFacts) -> str:
     ]
     runtimes = f"runtimes {', '.join(facts.runtimes)}" if facts.runtimes else ""
     return _joined(*named, runtimes)
+
+
+def _compose(engine: Engine) -> list[Check]:
+    """What starts services; nobody needs it who has none."""
+    from workbench.services import program
+
+    if engine.services is None:
+        return []
+    try:
+        return [Check(f"services with {engine.name}", ok=True, found=str(program.find(engine)))]
+    except program.NoCompose as error:
+        return [Check(f"services with {engine.name}", ok=True, found="no Compose", fix=f"for services: {error.hint}")]
 
 
 def _uv(environ: Mapping[str, str]) -> Check:
