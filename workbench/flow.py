@@ -320,7 +320,8 @@ def _seed(found: Survey, existing: Running | None) -> Seed:
     wanted = found.settings.port
     if existing and existing.state == "running":
         token = seed.token if seed else recreate.token_of(found.engine, existing)
-        return Seed(token, existing.port)
+        moves = found.request.restart or found.request.rebuild
+        return Seed(token, wanted if wanted and moves else existing.port)
     if seed is None:
         return _new_seed(found)
     return Seed(seed.token, wanted or seed.port)
@@ -349,6 +350,8 @@ def _reopen(found: Survey, plan: LaunchPlan, existing: Running, seed: Seed, ui: 
     if comeback.hand_over(found.engine, existing, found.state.kept_delivery(seed.token)):
         ui.note("It was started without us: it is handed over what it needs.")
     ready.reach(found.engine, existing, seed.token)
+    if found.settings.port not in (None, existing.port):
+        ui.note(f"It answers on port {existing.port}; `--restart` moves it to {found.settings.port}.")
     return Launched(found, plan, "opened", existing, _endpoint(found, existing, seed.token))
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support.person import MakePerson, Person, workbench
 
+from workbench.engines.ports import free_port
+
 GREETING = "import helpers; print(helpers.file_name('One Two'))"
 
 
@@ -77,6 +79,17 @@ def test_port_and_token_survive_stop_and_start(me: Person) -> None:
     second = me.launch(project)
     assert (second.url, second.token, second.port) == (first.url, first.token, first.port)
     second.jupyter.run("1 + 1")
+
+
+def test_another_port_is_had_by_a_restart(user: Person) -> None:
+    project = user.project("notebooks-only")
+    first = user.launch(project)
+    port = str(free_port(first.port + 1))
+    told = user.run("run-notebook", "-d", "--port", port, cwd=project).ok()
+    assert f"port {first.port}" in told.err and "--restart" in told.err and f":{first.port}/" in told.out
+    moved = user.launch(project, "--port", port, "--restart")
+    assert (moved.port, moved.token) == (int(port), first.token)
+    moved.jupyter.run("1 + 1")
 
 
 ODD = ["with space", "ünï-数据", "a,b", "a:b", "it's", 'say "hi"', "x$(touch pwned)y", "-d", "%40"]

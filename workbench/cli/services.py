@@ -50,16 +50,17 @@ class Opened:
 
 @click.group("services", invoke_without_command=True)
 @click.option("--path", default=".", type=click.Path(path_type=Path), help="The project; default: this folder's.")
-@click.option("--engine", type=click.Choice(["docker", "podman"]), help="What runs them.")
+@click.option("--engine", type=click.Choice(["docker", "podman"]), help="What runs them; default: the workbench's.")
+@click.option("--dock", metavar="NAME", help="The machine that runs them; default: the workbench's.")
 @click.option("--verbose", "-v", count=True, help="Show commands and the tools' own output.")
 @click.pass_context
-def services_command(context: click.Context, path: Path, engine: str | None, verbose: int) -> None:
+def services_command(context: click.Context, path: Path, engine: str | None, dock: str | None, verbose: int) -> None:
     """Show and control the services of the project's Compose file.
 
     `run-notebook --with NAME,…` has them beside a workbench: it starts those that do not run, and stops them again
     with it. What these commands start stays until `down`.
     """
-    context.obj = (path, engine, verbose)
+    context.obj = (path, {name: value for name, value in (("engine", engine), ("dock", dock)) if value}, verbose)
     if context.invoked_subcommand is None:
         context.invoke(list_command)
 
@@ -168,15 +169,30 @@ def _opened(context: click.Context) -> Iterator[Opened]:
     from workbench.model import Request
     from workbench.services import beside
 
-    path, engine, verbose = context.obj
+    path, flags, verbose = context.obj
     environ, terminal = flow.current_environ(), ui(verbose)
-    found = flow.survey(Request(path, {"engine": engine} if engine else {}), environ, terminal)
+    found = flow.survey(Request(path, flags or _where(path)), environ, terminal)
     try:
         known = (found.project, found.settings, found.engine, found.facts, found.state)
         services = found.services or beside.look(*known, environ)
         yield Opened(found, services, services.group(), terminal)
     finally:
         found.engine.close()
+
+
+def _where(path: Path) -> dict[str, str]:
+    """The flags that lead to where the project's workbench runs; none where none does."""
+    from workbench.errors import ProjectError
+    from workbench.workbenches import chosen
+
+    try:
+        with chosen(str(path.resolve())) as found:
+            running = found[0].running
+    except ProjectError:
+        return {}
+    if running.state != "running" or running.engine == "local":
+        return {}
+    return {"dock": running.dock} if running.dock else {"engine": running.engine}
 
 
 def _leave(found: Opened) -> None:

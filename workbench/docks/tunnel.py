@@ -174,7 +174,7 @@ def read_status(folder: Path) -> Status | None:
 
 def write(path: Path, document: dict[str, Any]) -> None:
     """Replace a document of the folder in one step."""
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(document), "utf-8")
     part.replace(path)
 
