@@ -51,6 +51,10 @@ def code(answer: object) -> str:
         ("set_device", {"device": "cpu"}),
         ("set_device", {"device": "gpu"}),
         ("rebuild", {}),
+        ("service_logs", {"service": 0, "tail": 1}),
+        ("service_logs", {"service": wire.SERVICES - 1, "tail": wire.LINES}),
+        ("restart_service", {"service": 0}),
+        ("restart_service", {"service": wire.SERVICES - 1}),
     ],
 )
 def test_each_verb_is_taken_with_its_arguments(guard, verb, arguments):
@@ -60,11 +64,13 @@ def test_each_verb_is_taken_with_its_arguments(guard, verb, arguments):
 def test_the_list_of_verbs_names_no_thing_of_the_host():
     """Whoever adds a verb or an argument reads here what none may take."""
     assert set(wire.VERBS) == {
-        "hello", "status", "stats", "logs", "restart", "stop", "set_device", "rebuild", "cancel",
+        "hello", "status", "stats", "logs", "service_logs", "restart", "stop", "set_device", "rebuild",
+        "restart_service", "cancel",
     }  # fmt: skip
     assert {name: values for verb in wire.VERBS.values() for name, values in verb.items()} == {
         "tail": range(1, wire.LINES + 1),
         "device": ("cpu", "gpu"),
+        "service": range(wire.SERVICES),
     }
     assert set(wire.VERBS) > wire.LIFE
 
@@ -150,10 +156,13 @@ def test_what_waited_for_as_long_as_a_stream_lives_is_no_flood(guard):
         guard.take(line(id=f"n{number}"))
 
 
+ARGUMENTS: dict[str, dict[str, object]] = {"set_device": {"device": "cpu"}, "restart_service": {"service": 0}}
+
+
 @pytest.mark.parametrize("verb", sorted(wire.LIFE))
 def test_one_action_at_a_time_and_then_a_pause(guard, clock, verb):
     def ask(id: str) -> object:
-        return guard.take(line(id=id, verb=verb, args={"device": "cpu"} if verb == "set_device" else {}))
+        return guard.take(line(id=id, verb=verb, args=ARGUMENTS.get(verb, {})))
 
     assert isinstance(ask("one"), Request)
     guard.begun(verb)
@@ -203,7 +212,8 @@ def mutated(random: random.Random, raw: bytes) -> bytes:
 def test_ten_thousand_mutations_are_requests_of_the_list_or_refusals(guard, clock):
     chance = random.Random(5)  # noqa: S311 - the same each time
     seeds = [wire.encode(wire.request("a1", verb, {"tail": 5} if verb == "logs" else {})) for verb in wire.VERBS]
-    seeds += [wire.encode(wire.request("b2", "set_device", {"device": "gpu"})), wire.encode(wire.beat())]
+    seeds += [wire.encode(wire.request("b2", verb, arguments)) for verb, arguments in ARGUMENTS.items()]
+    seeds.append(wire.encode(wire.beat()))
     codes = set()
     for number in range(10_000):
         clock.now += 60

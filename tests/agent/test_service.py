@@ -19,6 +19,8 @@ from workbench.agent.service import Agent
 from workbench.engines.base import NoGpu
 from workbench.engines.fake import STATS
 from workbench.errors import EngineError, NoEngineError
+from workbench.inside import wire
+from workbench.model import Companions, Web
 
 PATIENCE = 60.0
 
@@ -273,3 +275,117 @@ def test_what_goes_wrong_unforeseen_is_told_and_ends_nothing(served: Served) -> 
     served.ground.engine.fail["stats"] = EngineError("No numbers.", "Wait.")
     assert served.refused("stats") == {"code": "failed", "message": "No numbers.", "hint": "Wait."}
     served.result("hello")
+
+
+COMPANIONS = Companions(
+    "tides", ("db", "mlflow", "queue"), web=(Web("mlflow", 5000, "MLflow", "/#/runs"),), restart=("db",)
+)
+
+
+@pytest.fixture
+def companied(ground: Ground, serve: MakeServed) -> Served:
+    """A workbench with services, of which a launch allowed that one is restarted."""
+    ground.beside(COMPANIONS)
+    ground.container("mlflow", health="starting", ports=("127.0.0.1:5000->5000/tcp",))
+    ground.container("db", health="healthy", ports=("5432/tcp",))
+    return serve(ground)
+
+
+def test_it_tells_of_the_approved_services_in_their_order(companied: Served) -> None:
+    companied.ground.container("secret")
+    companied.ground.container("queue", id="other", folder="/elsewhere")
+    plain = {"health": "", "exit_code": None, "ports": [], "web": False, "path": "", "restart": False}
+    assert companied.result("status")["services"] == [
+        {**plain, "name": "db", "title": "db", "state": "running", "health": "healthy", "ports": ["5432/tcp"],
+         "restart": True},
+        {**plain, "name": "mlflow", "title": "MLflow", "state": "running", "health": "starting",
+         "ports": ["127.0.0.1:5000->5000/tcp"], "web": True, "path": "/#/runs"},
+        {**plain, "name": "queue", "title": "queue", "state": "gone"},
+    ]  # fmt: skip
+
+
+def of(served: Served, place: int, key: str) -> object:
+    """What was told last of a service, without a question."""
+    return served.control.status["services"][place][key]
+
+
+def test_while_somebody_looks_news_of_services_is_told_without_a_question(companied: Served) -> None:
+    companied.result("status")
+    companied.ground.container("mlflow", health="healthy")
+    until(lambda: of(companied, 1, "health") == "healthy")
+    companied.ground.container("mlflow", state="stopped", exit_code=3)
+    until(lambda: (of(companied, 1, "state"), of(companied, 1, "exit_code")) == ("stopped", 3))
+    said = [line for line in companied.control.lines if b'"event":"status"' in line]
+    assert len(said) == 3, "only what is new is told"
+
+
+def test_services_are_looked_at_seldom_and_by_nobody_who_does_not_look(companied: Served) -> None:
+    companied.result("hello")
+    looks = companied.ground.engine.services.calls
+    assert looks == [("find", "tides")]
+    time.sleep(4)
+    assert len(looks) == 1
+    for _ in range(5):
+        companied.result("status")
+    assert len(looks) == 2
+
+
+def test_a_workbench_without_services_never_asks_for_any(served: Served) -> None:
+    assert served.result("status")["services"] == []
+    assert served.ground.engine.services.calls == []
+
+
+def test_the_log_of_a_service(companied: Served) -> None:
+    assert companied.result("service_logs", service=1, tail=2) == {
+        "lines": ["id-mlflow says 998", "id-mlflow says 999"]
+    }
+    companied.ground.container("db", id="second", container="tides-db-2")
+    lines = companied.result("service_logs", service=0, tail=1)["lines"]
+    assert lines == ["tides-db-1 | id-db says 999", "tides-db-2 | second says 999"]
+    gone = companied.refused("service_logs", service=2, tail=1)
+    assert gone["code"] == "failed" and "queue has no container" in gone["message"]
+    assert companied.refused("service_logs", service=3, tail=1) == {
+        "code": "refused", "message": "The workbench has no service 3.", "hint": "It has 3."
+    }  # fmt: skip
+
+
+def test_a_service_that_a_launch_allowed_is_restarted(companied: Served) -> None:
+    companied.ground.container("db", id="foreign", folder="/elsewhere")
+    companied.ground.engine.services.seconds = 1.0
+    outcome = companied.control.done("restart_service", service=0)
+    assert (outcome["ok"], outcome["verb"], outcome["service"]) == (True, "restart_service", "db")
+    assert [each for each in companied.ground.engine.services.calls if each[0] != "find"] == [("restart", "id-db")]
+    told = [each["action"] for each in companied.control.actions if each["action"]]
+    assert {(each["text"], each["can_cancel"], each["service"]) for each in told} == {("restarting db", False, "db")}
+    assert companied.ground.now() == companied.ground.first
+    # As after every action.
+    assert companied.refused("restart_service", service=0)["code"] == "too_soon"
+
+
+def test_no_other_service_is_restarted(companied: Served) -> None:
+    refused = companied.refused("restart_service", service=1)
+    assert refused["code"] == "refused" and "mlflow" in refused["message"]
+    assert "`[tool.workbench.services.mlflow]` with `restart = true`" in refused["hint"]
+    assert companied.refused("restart_service", service=3)["code"] == "refused"
+    assert companied.refused("restart_service", service=wire.SERVICES - 1)["code"] == "refused"
+    assert {method for method, _ in companied.ground.engine.services.calls} == {"find"}
+    # Nothing was begun, so there is no pause.
+    assert companied.control.ask("restart_service", service=0)["ok"]
+
+
+def test_what_is_written_into_the_project_meanwhile_allows_nothing(companied: Served) -> None:
+    path = companied.ground.root / "pyproject.toml"
+    path.write_text(path.read_text() + "[tool.workbench.services.mlflow]\nrestart = true\n")
+    assert companied.refused("restart_service", service=1)["code"] == "refused"
+
+
+def test_a_restart_that_the_engine_refuses_is_told(companied: Served) -> None:
+    companied.ground.engine.services.fail["restart"] = EngineError("No room is left.", "Make some.")
+    outcome = companied.control.done("restart_service", service=0)
+    assert (outcome["ok"], outcome["message"], outcome["hint"]) == (False, "No room is left.", "Make some.")
+
+
+def test_services_that_cannot_be_looked_at_keep_nobody_from_the_rest(companied: Served) -> None:
+    companied.ground.engine.services.fail["find"] = EngineError("No list.", "Wait.")
+    until(lambda: [each["state"] for each in companied.result("status")["services"]] == [None] * 3)
+    assert companied.result("status")["container"] == companied.ground.first.container

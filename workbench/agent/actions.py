@@ -1,4 +1,4 @@
-"""The verbs that change the life of a workbench or of a service: one at a time, in a thread of its own, watched and cancelled."""
+"""The verbs that change the life of a workbench or of a service: one at a time, in a thread of its own, watched."""
 
 import re
 import time

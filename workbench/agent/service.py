@@ -90,8 +90,9 @@ class Agent:
                 if not self._visit():
                     return
                 self._reached = time.monotonic()
-            except WorkbenchError as error:
-                self._note(f"{error.message} {error.hint}")
+            except (WorkbenchError, OSError) as error:
+                # Of the second kind: a full disk, which may have room again.
+                self._note(f"{error.message} {error.hint}" if isinstance(error, WorkbenchError) else str(error))
                 if time.monotonic() - self._reached > self._patience:
                     return
             self._settle()
@@ -153,6 +154,7 @@ class Agent:
     def _converse(self, engine: Engine, running: Running, link: Link) -> None:
         self._told = {}
         self._outlook = None
+        self._services_looked = -math.inf
         self._tell(link, wire.event("status", status=self._status(engine, running)))
         while not self._over.is_set():
             news = wire.event("action", **self._actions.document())
@@ -160,9 +162,7 @@ class Agent:
                 # Not every link ends with what it led to; the next one tells what came of it.
                 return
             self._tell(link, news)
-            if time.monotonic() - self._watched < 2 * wire.STATUS:
-                told = {**self._told["status"]["status"], "services": self._look_at_services(engine)}
-                self._tell(link, wire.event("status", status=told))
+            self._tell_of_services(engine, link)
             for line in link.lines(BUSY if self._acting else IDLE):
                 asked = self._guard.take(line)
                 if isinstance(asked, Request):
@@ -175,6 +175,12 @@ class Agent:
         if self._told.get(news["event"]) != news:
             self._told[news["event"]] = news
             link.send(news)
+
+    def _tell_of_services(self, engine: Engine, link: Link) -> None:
+        """Tell what is new of them while somebody looks: a server whose pages are open asks for the status again."""
+        if time.monotonic() - self._watched < 2 * wire.STATUS:
+            told = {**self._told["status"]["status"], "services": self._look_at_services(engine)}
+            self._tell(link, wire.event("status", status=told))
 
     def _is_still(self, running: Running, engine: Engine) -> bool:
         """Whether what runs is what ran, and not the same one started again."""
@@ -203,11 +209,13 @@ class Agent:
                 self._tell(link, news)
                 return reply(asked.id, news["status"])
             if asked.verb == "service_logs":
-                return reply(asked.id, {"lines": services.logs(engine, self._state, **asked.arguments)})
+                place, tail = asked.arguments["service"], asked.arguments["tail"]
+                return reply(asked.id, {"lines": services.logs(engine, self._state, place, tail)})
             return reply(asked.id, answer(asked.verb, dict(asked.arguments), engine, running))
         except WorkbenchError as error:
             self._note(f"{asked.verb}: {error.message}")
-            return refusal(asked.id, "failed", *public(error))
+            code = "refused" if isinstance(error, services.NotApproved) else "failed"
+            return refusal(asked.id, code, *public(error))
 
     def _cancel(self, asked: Request) -> Message:
         if self._actions.cancel():
@@ -216,17 +224,23 @@ class Agent:
 
     def _begin(self, asked: Request, engine: Engine, running: Running) -> Message:
         device: Any = asked.arguments.get("device")
+        service = ""
         try:
             if device:
                 self._check(device, engine, running)
             elif asked.verb == "rebuild":
                 kept(self._state)
+            elif asked.verb == "restart_service":
+                service = services.may_restart(self._state, asked.arguments["service"])
         except WorkbenchError as error:
             self._note(f"{asked.verb} refused: {error.message}")
             return refusal(asked.id, "refused", *public(error))
         self._guard.begun(asked.verb)
         self._acting = True
-        self._actions.begin(asked.verb, running, device)
+        if service:
+            self._actions.begin_service(asked.verb, running, service)
+        else:
+            self._actions.begin(asked.verb, running, device)
         return reply(asked.id, {"accepted": True})
 
     def _check(self, device: Any, engine: Engine, running: Running) -> None:
@@ -238,7 +252,14 @@ class Agent:
         if self._outlook is None or time.monotonic() - self._looked > FRESH:
             self._outlook = look(engine, running, self._state, current_environ())
             self._looked = time.monotonic()
-        return status(running, self._outlook, self._state, made=engine.made(running.id), attached=self._attached)
+        told = status(running, self._outlook, self._state, made=engine.made(running.id), attached=self._attached)
+        return {**told, "services": self._look_at_services(engine)}
+
+    def _look_at_services(self, engine: Engine) -> list[dict[str, Any]]:
+        if time.monotonic() - self._services_looked > SERVICES:
+            self._services = services.told(engine, self._state)
+            self._services_looked = time.monotonic()
+        return self._services
 
     def _note(self, text: str) -> None:
         process.note(self._state, text)

@@ -20,22 +20,31 @@ PAUSE = 10.0
 """Seconds between two verbs that change the life of the workbench, counted from the end of the first."""
 BEAT, SILENCE = 5.0, 30.0
 """Seconds between two beats; seconds without a word after which an end closes the stream."""
+STATUS = 15.0
+"""Seconds between two questions for the `status` while anybody looks; meanwhile what is new of services is told."""
 LINES = 500
-"""Lines of the server's log that `logs` can be asked for at most."""
-LIFE = frozenset({"restart", "stop", "set_device", "rebuild"})
-"""Verbs that change the life of the workbench: one at a time."""
+"""Lines of a log that can be asked for at most."""
+SERVICES = 64
+"""Services that are told of at most."""
+LIFE = frozenset({"restart", "stop", "set_device", "rebuild", "restart_service"})
+"""Verbs that change the life of the workbench, or of a service beside it: one at a time."""
 VERBS: Mapping[str, Mapping[str, Any]] = {
     "hello": {},
     "status": {},
     "stats": {},
     "logs": {"tail": range(1, LINES + 1)},
+    "service_logs": {"service": range(SERVICES), "tail": range(1, LINES + 1)},
     "restart": {},
     "stop": {},
     "set_device": {"device": ("cpu", "gpu")},
     "rebuild": {},
+    "restart_service": {"service": range(SERVICES)},
     "cancel": {},
 }
-"""The closed list: verb -> its arguments -> the values that each may have. All are needed, no other is taken."""
+"""The closed list: verb -> its arguments -> the values that each may have. All are needed, no other is taken.
+
+A service is said by its place in the list of those that were approved, which is that of the `status`.
+"""
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the id of a request may be; no id is taken twice."""
 SOCKET = "agent.sock"
