@@ -44,6 +44,14 @@ class Control:
         found: list[str] = self._call("GET", f"{API}logs?tail={int(tail)}")["lines"]
         return found
 
+    def service_logs(self, name: str, tail: int = 100) -> list[str]:
+        """The last lines that a service beside it wrote, at most 500."""
+        return self._service_logs(self._place(name), tail)
+
+    def restart_service(self, name: str) -> None:
+        """Stop and start a service, where the project's configuration allows that: `restart = true`."""
+        self._verb("restart_service", service=self._place(name))
+
     def set_device(self, device: str) -> None:
         """Compute on `"cpu"` or `"gpu"`; the workbench is made anew for it, and its kernels lose their variables."""
         self._verb("set_device", device=_known(device))
@@ -68,6 +76,8 @@ class Control:
         """A verb of the panel by its name; what it answers."""
         if verb == "logs":
             return {"lines": self.logs(**arguments)}
+        if verb == "service_logs":
+            return {"lines": self._service_logs(**arguments)}
         if verb == "set_device":
             self.set_device(**arguments)
             return {"accepted": True}
@@ -97,12 +107,29 @@ class Control:
         """Its GPUs: `index`, `name`, `memory`, `memory_used` in bytes, `load` from 0 to 1."""
         return list(self.status()["gpus"])
 
+    @property
+    def services(self) -> list[dict[str, Any]]:
+        """What runs beside it: `name`, `title`, `state`, `health`, `exit_code`, `ports`, `web`, `restart` of each."""
+        return list(self.status()["services"])
+
     def __repr__(self) -> str:
         """What there is to see, as a table; never an error."""
         try:
             return text.table(self.status())
         except (NotHere, Refused) as error:
             return f"Workbench\n{error}"
+
+    def _service_logs(self, service: int, tail: int) -> list[str]:
+        found: list[str] = self._call("GET", f"{API}services/{int(service)}/logs?tail={int(tail)}")["lines"]
+        return found
+
+    def _place(self, name: str) -> int:
+        """Where a service is in the list."""
+        names = [each["name"] for each in self.services]
+        if name not in names:
+            have = f"it has {', '.join(names)}" if names else "it has none"
+            raise ValueError(f"The workbench has no service {name!r}; {have}.")
+        return names.index(name)
 
     def _verb(self, verb: str, **arguments: Any) -> Any:
         return self._call("POST", f"{API}verbs/{quote(verb, safe='')}", arguments)["result"]

@@ -33,6 +33,8 @@ def rows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Running", f"for {duration(now - known['started'])}"
     yield from _usage(state["usage"])
     yield "Kernels", _kernels(state["kernels"])
+    if state["services"]:
+        yield "Services", ", ".join(f"{each['name']} ({_condition(each)})" for each in state["services"])
     yield "Diffs", _diffs(state["diffs"], now)
     if state["packages"]:
         yield "Installed", ", ".join(f"{each['name']} {each['version']}" for each in state["packages"])
@@ -114,6 +116,15 @@ def _of(number: float | None, how: str) -> str:
 def _kernels(kernels: list[dict[str, Any]]) -> str:
     busy = sum(kernel["state"] == "busy" for kernel in kernels)
     return f"{len(kernels)}, {busy} busy" if kernels else "none"
+
+
+def _condition(service: dict[str, Any]) -> str:
+    """How a service is, in a word or two: `healthy`, `starting`, `exit code 1`."""
+    if service["state"] == "running":
+        return str(service["health"] or "running")
+    if service["exit_code"]:
+        return f"exit code {service['exit_code']}"
+    return str(service["state"] or "unknown")
 
 
 def _diffs(diffs: dict[str, Any], now: float) -> str:

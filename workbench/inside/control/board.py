@@ -65,6 +65,16 @@ def workbench(place: Place, status: Mapping[str, Any], *, local: bool, started: 
     }
 
 
+def services(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The services beside it, as the agent tells them."""
+    return list(status.get("services") or ())
+
+
+def unseen(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same when nobody tells any more how they are."""
+    return [{**each, "state": None, "health": "", "exit_code": None, "ports": []} for each in services]
+
+
 def agent(connected: bool, why: str = "", hint: str = "") -> dict[str, Any]:
     """Whether the controls work."""
     return {"connected": connected, "why": why, "hint": hint}

@@ -106,17 +106,21 @@ class Events(Handler):
 
 
 class Logs(Handler):
-    """`GET logs`: the last lines of the server's log."""
+    """`GET logs`, `GET services/<place in the list>/logs`: the last lines that the server, or a service, wrote."""
 
     @web.authenticated
     @authorized
-    async def get(self) -> None:
+    async def get(self, service: str | None = None) -> None:
         """Ask the agent."""
         tail = self.get_query_argument("tail", "200")
         if not tail.isdecimal() or len(tail) > 6:
             self.refuse({"code": "bad_arguments", "message": "`tail` must be a number."})
             return
-        result = await self.ask("logs", {"tail": max(1, min(int(tail), wire.LINES))})
+        wanted = {"tail": max(1, min(int(tail), wire.LINES))}
+        if service is None:
+            result = await self.ask("logs", wanted)
+        else:
+            result = await self.ask("service_logs", {"service": int(service), **wanted})
         if result is not None:
             self.finish(result)
 
@@ -147,5 +151,6 @@ HANDLERS = [
     (r"/workbench/api/state", State),
     (r"/workbench/api/events", Events),
     (r"/workbench/api/logs", Logs),
+    (r"/workbench/api/services/([0-9]{1,3})/logs", Logs),
     (r"/workbench/api/verbs/([^/]+)", Verbs),
 ]

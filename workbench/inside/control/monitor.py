@@ -18,8 +18,6 @@ PAUSE = 0.2
 """Seconds for which a change of a kernel waits for others."""
 LOG = 1.0
 """Seconds between two looks at the log, while it is followed."""
-STATUS = 15.0
-"""Seconds between two questions to the agent, which looks at machine and project only when it is asked."""
 TAIL = 200
 """Lines of the log that are looked at."""
 PATIENCE = 1.0
@@ -76,8 +74,9 @@ class Monitor:
         """The server stops: say so, with the action that it stops for, and end all that runs."""
         self.closed = True
         action = self._board["action"]
-        # After a stop nobody comes back.
-        self._listeners.tell("leaving", {"action": action if action and action.get("verb") != "stop" else None})
+        # After a stop nobody comes back; the restart of a service is not what it stops for.
+        back = action and action.get("verb") not in ("stop", "restart_service")
+        self._listeners.tell("leaving", {"action": action if back else None})
         await self._listeners.end(PATIENCE)
         for task in self._tasks.values():
             task.cancel()
@@ -91,10 +90,10 @@ class Monitor:
             await asyncio.sleep(EVERY)
 
     async def _ask_status(self) -> None:
-        """Have the agent tell everybody what is new: a changed package list, a GPU."""
+        """Have the agent tell everybody what is new: a changed package list, a GPU; it looks when it is asked."""
         while self._listeners:
             await self.link.ask("status", {})
-            await asyncio.sleep(STATUS)
+            await asyncio.sleep(wire.STATUS)
 
     async def _put_kernels(self) -> None:
         self._stirred = None
@@ -115,6 +114,7 @@ class Monitor:
                 workbench=board.workbench(self._place, status, local=self._local, started=self._started),
                 device=board.device(self._place, status),
                 changes=status.get("changes") or [],
+                services=board.services(status),
             )
         elif message["event"] == "action":
             self._put(action=message.get("action"), last=message.get("last"))
@@ -124,7 +124,7 @@ class Monitor:
             self._put(agent=board.agent(True))
         else:
             # An action of an agent that is gone has come to some end.
-            self._put(agent=board.agent(False, *GONE), action=None)
+            self._put(agent=board.agent(False, *GONE), action=None, services=board.unseen(self._board["services"]))
 
     def _put(self, **parts: Any) -> None:
         if news := self._board.put(**parts):
