@@ -11,6 +11,7 @@ from workbench import config, consent, files, process
 from workbench.errors import ConfigError, EngineError, NoEngineError, ProjectError
 from workbench.flow import Ui
 from workbench.images import build as building
+from workbench.images import listing
 from workbench.images.spec import NO_GPU
 from workbench.images.survey import Survey
 from workbench.labels import PROJECT
@@ -20,7 +21,7 @@ from workbench.plan import toolchain as planning
 from workbench.plan.device import Choice
 from workbench.plan.toolchain import Place, Tool
 from workbench.plan.user import container_user
-from workbench.plan.words import Command
+from workbench.plan.words import Command, pairs
 from workbench.services import program
 
 FILE = "toolchain.yaml"
@@ -90,7 +91,17 @@ def up(ready: Ready, names: Iterable[str], ui: Ui, *, rebuild: bool = False, tru
     """Start containers in the background, once their images are there. `rebuild`: build those in any case."""
     wanted = chosen(ready, names)
     prepare(ready, wanted, ui, rebuild=rebuild, trusted=trusted)
+    for each in listing.listing(ready.found):
+        if each.name in wanted and each.changed:
+            ui.note(f"{each.name} is older than its files ({', '.join(each.changed)}): `--build` builds it again.")
     _carry_out(ready, up_words(wanted), ui)
+
+
+def volume_commands(ready: Ready) -> list[Command]:
+    """What makes the volumes in memory, by their names."""
+    user, program = container_user(ready.found.facts, ready.found.project.owner), ready.found.store.name
+    names = planning.in_memory(ready.toolchain, ready.tools, ready.name)
+    return [planning.create_command(name, user, program) for name in names]
 
 
 def up_words(names: Iterable[str]) -> Command:
@@ -106,6 +117,7 @@ def container_name(ready: Ready, name: str) -> str:
 
 def run(ready: Ready, name: str, words: Command, container: str, ui: Ui, *, trusted: bool = False) -> int:
     """Do what `run_words` says of an image, with this terminal; the exit code of the command."""
+    _refuse_second(ready, name)
     prepare(ready, [name], ui, trusted=trusted)
     ui.command(printed(ready, words))
     argv, env = _compose(ready, words)
@@ -121,11 +133,8 @@ def down(ready: Ready, ui: Ui, *, volumes: bool = False) -> None:
     """Remove containers, networks and what was in memory; folders stay, and named volumes but for `volumes`."""
     write(ready)
     _carry_out(ready, down_words(volumes=volumes), ui)
-    if not volumes:
-        for name in planning.in_memory(ready.toolchain, ready.tools):
-            volume = planning.volume_name(ready.name, name)
-            argv, env = ready.found.store.program((ready.found.store.name, "volume", "rm", "--force", volume))
-            process.run(argv, env=env)
+    for name in planning.in_memory(ready.toolchain, ready.tools, ready.name):
+        _drop(ready, name)
 
 
 def down_words(*, volumes: bool) -> Command:
@@ -137,11 +146,11 @@ def logs(ready: Ready, names: Iterable[str], *, follow: bool, tty: bool) -> int:
     """Show what the containers have written; the exit code of Compose."""
     write(ready)
     options = (*(("--follow",) if follow else ()), *(() if tty else ("--no-color",)))
-    argv, env = _compose(ready, ("logs", *options, *chosen(ready, names)))
+    argv, env = _compose(ready, ("logs", *options, *chosen(ready, names)), tty=tty)
     return process.attach(argv, env=env)
 
 
-def listing(ready: Ready) -> list[State]:
+def states(ready: Ready) -> list[State]:
     """What there is of each image of the toolchain, commands that were started by `run` too."""
     return [state for name, tool in ready.tools.items() for state in _states(ready, name, tool)]
 
@@ -192,6 +201,8 @@ def prepare(ready: Ready, names: Iterable[str], ui: Ui, *, rebuild: bool = False
         for reference, _ in building.build(found, building.BuildRequest(to_build, trust=trusted), ui):
             ui.note(f"Built {reference}")
     make_folders(ready, wanted)
+    for each in volume_commands(ready):
+        _make_volume(ready, each, ui)
     write(ready, wanted)
 
 
@@ -216,8 +227,10 @@ def write(ready: Ready, starting: Collection[str] = ()) -> None:
 
 
 def printed(ready: Ready, words: Command) -> Command:
-    """A command of Compose as a person types it."""
-    return (*program.find(ready.found.engine).words, *_options(ready), *words)
+    """A command of Compose as a person types it; the engine is told where it is not the usual one."""
+    found = program.find(ready.found.engine)
+    told = {name: value for name, value in found.env.items() if os.environ.get(name) != value}
+    return (*(("env", *pairs(told)) if told else ()), *found.words, *_options(ready), *words)
 
 
 def _tool(found: Survey, name: str, volumes: tuple[str, ...], references: Mapping[str, str]) -> Tool:
@@ -269,26 +282,65 @@ def _made(parent: int, name: str) -> bool:
     return True
 
 
+def _drop(ready: Ready, volume: str) -> None:
+    """Remove a volume that no container uses; others stay."""
+    store = ready.found.store
+    argv, env = store.program((store.name, "volume", "rm", volume))
+    process.run(argv, env=env)
+
+
+def _make_volume(ready: Ready, command: Command, ui: Ui) -> None:
+    """Have a volume in memory be there, as it is wanted now unless it is in use."""
+    store, name = ready.found.store, command[-1]
+    _drop(ready, name)
+    argv, env = store.program((store.name, "volume", "inspect", name))
+    if process.run(argv, env=env).code == 0:
+        return
+    ui.command(command)
+    argv, env = store.program(command)
+    done = process.run(argv, env=env)
+    if done.code:
+        lines = [line for line in done.err.splitlines() if line.strip()]
+        raise EngineError(
+            f"{store.name} did not make the volume {name}.", "Correct what it names.", detail=lines[-KEPT:]
+        )
+
+
 def _options(ready: Ready) -> Command:
     return ("--project-name", ready.project, "--file", str(ready.found.state.folder / FILE))
 
 
-def _compose(ready: Ready, words: Command) -> tuple[Command, dict[str, str]]:
+def _compose(ready: Ready, words: Command, *, tty: bool = True) -> tuple[Command, dict[str, str]]:
     """The command line of Compose, and what its environment needs, the user's own values included."""
-    argv, env = program.find(ready.found.engine).command(*_options(ready), *words)
+    plain = () if tty else ("--ansi", "never")
+    argv, env = program.find(ready.found.engine).command(*plain, *_options(ready), *words)
     return argv, {**planning.private(ready.tools), **env}
 
 
 def _carry_out(ready: Ready, words: Command, ui: Ui) -> None:
     """Have Compose do something to its end. Raises EngineError with its last words when it fails."""
     ui.command(printed(ready, words))
-    argv, env = _compose(ready, words)
+    argv, env = _compose(ready, words, tty=False)
     done = process.run(argv, env=env)
     if done.code:
         lines = [line for line in (done.out + done.err).splitlines() if line.strip()]
         raise EngineError(
             f"Compose could not `{words[0]}` the toolchain.", "Correct what it names.", detail=lines[-KEPT:]
         )
+
+
+def _refuse_second(ready: Ready, name: str) -> None:
+    """Compose 1 ties the containers of one image together, in a way that Podman has not."""
+    found = program.find(ready.found.engine)
+    if ready.found.store.name == "podman" and not found.is_modern:
+        running = [
+            state.container for state in _states(ready, name, ready.tools[name]) if state.status.startswith("Up")
+        ]
+        if running:
+            raise EngineError(
+                f"{running[0]} runs, and {found} cannot start a second container of {name} on Podman.",
+                f"Install Compose 2, or work in the first: podman exec -it {running[0]} bash",
+            )
 
 
 def _end(ready: Ready, container: str) -> None:

@@ -153,13 +153,7 @@ def test_the_document_of_this_machine() -> None:
                 ],
             }
         },
-        "volumes": {
-            "ipc": {
-                "name": "workbench-p-1-toolchain_ipc",
-                "driver": "local",
-                "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "uid=1000,gid=1001,mode=0770"},
-            }
-        },
+        "volumes": {"ipc": {"name": "workbench-p-1-toolchain_ipc", "external": True}},
     }
 
 
@@ -186,6 +180,8 @@ def test_the_equal_document_names_nobody_and_no_place() -> None:
         "source": "./images",
         "target": "${APP_ROOT:-/workspace}/images",
     }
+    options = document["volumes"]["ipc"]["driver_opts"]
+    assert options == {"type": "tmpfs", "device": "tmpfs", "o": "uid=${APP_UID:-1000},gid=${APP_GID:-1001},mode=0770"}
     assert document["services"]["base"] == {
         "image": "p-base",
         "build": {"context": ".", "dockerfile": "docker/base/Dockerfile"},
@@ -258,7 +254,7 @@ def test_a_rootless_podman_keeps_the_users_number_and_owns_what_is_in_memory() -
     assert (service["userns_mode"], service["user"]) == ("keep-id", "1000:1001")
     assert service["logging"] == {"driver": "k8s-file", "options": {"max-size": "10m"}}
     assert "pids_limit" not in service
-    assert document["volumes"]["ipc"]["driver_opts"]["o"] == "uid=0,gid=0,mode=0770"
+    assert "o=uid=0,gid=0,mode=0770" in planning.create_command("x", user, "podman")
 
 
 def test_texts_stay_texts_whatever_is_in_them() -> None:
@@ -294,4 +290,11 @@ def test_texts_stay_texts_whatever_is_in_them() -> None:
 def test_folders_and_what_is_in_memory() -> None:
     tools = {"a": tool("a", ("ipc", "src")), "b": tool("b", ("src", "log"))}
     assert planning.folders(FOUND, tools) == ("src", "log")
-    assert planning.in_memory(FOUND, tools) == ("ipc",)
+    [name] = planning.in_memory(FOUND, tools, "p-1")
+    assert planning.create_command(name, ADA, "docker") == (
+        "docker",
+        "volume",
+        "create",
+        *("--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=uid=1000,gid=1001,mode=0770"),
+        "workbench-p-1-toolchain_ipc",
+    )

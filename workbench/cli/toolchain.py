@@ -84,7 +84,7 @@ def up(images: tuple[str, ...], **given: Any) -> None:
         if given["json"]:
             _json(ready)
         else:
-            terminal.note("It runs. What it says: workbench toolchain logs   It ends with: workbench toolchain down")
+            terminal.note("Started. What they say: workbench toolchain logs   They end with: workbench toolchain down")
 
 
 @toolchain_command.command("run", context_settings=HELP)
@@ -138,7 +138,7 @@ def ls(**given: Any) -> None:
             return
         rows = (
             (each.name, each.image if each.built else f"{each.image} (not built)", each.container or "-", each.status)
-            for each in toolchain.listing(ready)
+            for each in toolchain.states(ready)
         )
         click.echo(show.table(HEAD, ((*row[:3], row[3] or "-") for row in rows)))
 
@@ -189,6 +189,6 @@ def _print(ready: "Ready", *commands: "Words") -> None:
 def _json(ready: "Ready") -> None:
     from dataclasses import asdict
 
-    from workbench.toolchain import listing
+    from workbench.toolchain import states
 
-    click.echo(json_.dumps([asdict(each) for each in listing(ready)]))
+    click.echo(json_.dumps([asdict(each) for each in states(ready)]))

@@ -13,6 +13,7 @@ from workbench.model import LOG_FILES, LOG_SIZE, HostFacts, Origin, SharedVolume
 from workbench.plan import naming
 from workbench.plan.device import RUNTIME, Choice, environment
 from workbench.plan.user import ContainerUser
+from workbench.plan.words import Command, pairs, repeat
 from workbench.schema import nearest
 
 Document = dict[str, Any]
@@ -120,8 +121,11 @@ def own(toolchain: Toolchain, tools: Mapping[str, Tool], name: str, place: Place
         for number, (key, tool) in enumerate(tools.items())
     }
     volumes = {
-        volume: {"name": volume_name(name, volume), **made}
-        for volume, made in _volumes(toolchain, tools, _mounter(spelling, place)).items()
+        volume: {
+            "name": volume_name(name, volume),
+            **({"external": True} if made.kind == "memory" else {"driver": "local"}),
+        }
+        for volume, made in _named(toolchain, tools).items()
     }
     return _document(services, volumes)
 
@@ -147,7 +151,11 @@ def portable(
     }
     # Never started; `docker compose build NAME` makes it.
     first = {key: {**_built(tool, names, spelling.project), "profiles": ["build"]} for key, tool in bases.items()}
-    return _document({**first, **services}, _volumes(toolchain, tools, spelling))
+    volumes = {
+        volume: _in_memory(spelling.uid, spelling.gid) if made.kind == "memory" else {"driver": "local"}
+        for volume, made in _named(toolchain, tools).items()
+    }
+    return _document({**first, **services}, volumes)
 
 
 def private(tools: Mapping[str, Tool]) -> dict[str, str]:
@@ -165,9 +173,20 @@ def folders(toolchain: Toolchain, tools: Mapping[str, Tool]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(volume.folder for volume in shared if volume.kind == "folder"))
 
 
-def in_memory(toolchain: Toolchain, tools: Mapping[str, Tool]) -> tuple[str, ...]:
-    """The volumes that hold nothing once no container uses them."""
-    return tuple(name for name, volume in _named(toolchain, tools).items() if volume.kind == "memory")
+def in_memory(toolchain: Toolchain, tools: Mapping[str, Tool], name: str) -> tuple[str, ...]:
+    """What an engine knows the volumes by that hold nothing once no container uses them."""
+    named = _named(toolchain, tools)
+    return tuple(volume_name(name, volume) for volume, made in named.items() if made.kind == "memory")
+
+
+def create_command(volume: str, user: ContainerUser, program: str) -> Command:
+    """`docker volume create …` of a volume in memory: Podman tells more of it than Compose then expects of its own.
+
+    A user that is kept is root to a rootless Podman itself.
+    """
+    ids = ("0", "0") if user.userns else (str(user.uid), str(user.gid))
+    options = repeat("--opt", pairs(_in_memory(*ids)["driver_opts"]))
+    return (program, "volume", "create", *options, volume)
 
 
 def text(document: Document, comments: Sequence[str] = ()) -> str:
@@ -286,29 +305,15 @@ def _mount(name: str, volume: SharedVolume, spelling: _Spelling) -> Document:
     return {"type": "volume", "source": name, "target": target}
 
 
-def _volumes(toolchain: Toolchain, tools: Mapping[str, Tool], owner: _Spelling) -> Document:
-    """The volumes that are no folders."""
-    return {name: _made(volume, owner) for name, volume in _named(toolchain, tools).items()}
-
-
 def _named(toolchain: Toolchain, tools: Mapping[str, Tool]) -> dict[str, SharedVolume]:
     mounted = dict.fromkeys(name for tool in tools.values() for name in tool.volumes)
     return {name: toolchain.volumes[name] for name in mounted if toolchain.volumes[name].kind != "folder"}
 
 
-def _made(volume: SharedVolume, owner: _Spelling) -> Document:
-    """How the engine makes it. In memory it belongs to whom the containers are."""
-    if volume.kind == "volume":
-        return {"driver": "local"}
-    options = f"uid={owner.uid},gid={owner.gid},mode=0770"
+def _in_memory(uid: str, gid: str) -> Document:
+    """How the engine makes a volume in memory, which belongs to whom the containers are."""
+    options = f"uid={uid},gid={gid},mode=0770"
     return {"driver": "local", "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": options}}
-
-
-def _mounter(spelling: _Spelling, place: Place) -> _Spelling:
-    """Whose a volume is, in the numbers of the engine: a user that is kept is root to a rootless Podman itself."""
-    if place.user.userns:
-        return _Spelling(spelling.root, "0", "0", spelling.project)
-    return spelling
 
 
 def _portable_image(tool: Tool, project: str) -> str:
