@@ -51,7 +51,8 @@ class Terminal:
         for news in events:
             line = f"    {news.text}" if news.kind == "output" and self.verbosity > 0 else show.event(news)
             if news.kind == "progress" and time.monotonic() - said > PATIENCE:
-                line = f"  {show.step(news.text) or news.text}: {show.size(news.done)} of {show.size(news.total)}"
+                so_far = f": {show.size(news.done)} of {show.size(news.total)}" if news.total else " …"
+                line = f"  {show.step(news.text) or news.text}{so_far}"
             if line is not None:
                 self.note(line)
                 said = time.monotonic()

@@ -182,7 +182,7 @@ def _until(group: Group, name: str, condition: services.Condition) -> Iterator[E
         if time.monotonic() - began > limit:
             yield Event("failed", step, step)
             raise _unwell(group, name, f"is not healthy after {limit:.0f} s")
-        yield Event("progress", "", step)
+        yield Event("progress", step, step)
         time.sleep(LOOK)
     if told:
         yield Event("done", step, step, seconds=time.monotonic() - began)
