@@ -33,7 +33,11 @@ def test_printed_commands_make_the_same_container(device: str, somebody: MakePer
     # Each its own image: projects of one name share the tag.
     project = me.project("requirements-only", f"with space, and 'quote' {device.replace(':', '-')}")
     options = ("--memory", "2g", "--cpus", "1.5", "--env", 'GREETING=say "hi" to $HOME', "--device", device)
-    env = {"PATH": os.pathsep.join([str(tool("workbench").parent), require("nvidia"), os.environ["PATH"]])}
+    env = {
+        "PATH": os.pathsep.join([str(tool("workbench").parent), require("nvidia"), os.environ["PATH"]]),
+        "WORKBENCH_RESTART": "on-failure:3",
+        "WORKBENCH_LOG_MAX_FILE": "2",
+    }
 
     script = me.run("run-notebook", "--dry-run", *options, cwd=project, env=env).ok().out
     me.write(me.folder / "printed.sh", script)
