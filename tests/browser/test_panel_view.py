@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from support.panel import document
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from support.panel import document, service
 from support.require import require
 
 from workbench.notebook.units import size
@@ -38,6 +39,7 @@ async ([doc, width]) => {
     subscribe: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
     send: async (verb, args = {}) => {
       if (verb === "logs") return { lines: window.lines };
+      if (verb === "service_logs") return { lines: (await window.logs)[args.service] };
       window.asked.push([verb, args]);
       if (window.refusal) throw window.refusal;
       return {};
@@ -134,12 +136,21 @@ def test_what_comes_from_elsewhere_is_text(page: Page) -> None:
         gpus=[{**GPU, "name": evil}],
         agent={"connected": False, "why": evil, "hint": evil},
         diffs={"on": True, "last_written": None, "pending": 0, "warnings": {evil: evil}},
-        services=[{"name": evil}],
+        services=[
+            service(evil, title=evil, state=evil, health=evil, ports=[evil], web=True, path=evil, restart=True),
+            service("..", state="running", health=evil, web=True, path="//evil.example/javascript:alert(1)"),
+        ],
         last={"verb": evil, "device": None, "ok": False, "message": evil, "hint": evil, "at": 1.0},
     )
     page.evaluate("evil => window.lines = [evil]", evil)
     expect(page.get_by_role("heading", name="<img")).to_be_visible()
+    page.evaluate("evil => window.logs = [[evil]]", evil)
+    change(page, agent=document()["agent"])
+    page.get_by_role("region", name="Services").get_by_role("button", name="Logs").first.click()
+    expect(page.get_by_role("log")).to_have_text(evil)
     assert page.locator("img, b").count() == 0
+    own = "http://tides-1a2b3c.localhost:23456/"
+    assert all(link.startswith(own) for link in page.locator("a").evaluate_all("all => all.map((one) => one.href)"))
     assert page.evaluate("window.hit") is None
 
 
@@ -148,7 +159,9 @@ def test_nothing_is_wider_than_the_panel(page: Page, width: int) -> None:
     long = "a-rather-long-name-" * 6
     known = {**document()["workbench"], "project": long, "image": long}
     kernel = {**document()["kernels"][0], "path": f"folder/{long}.ipynb"}
-    show(page, width, workbench=known, kernels=[kernel], gpus=[{**GPU, "name": long}], device=BOTH, changes=[long])
+    beside = service(long, title=long, state="stopped", exit_code=137, ports=[f"127.0.0.1:{long}"], restart=True)
+    parts = {"gpus": [{**GPU, "name": long}], "device": BOTH, "changes": [long], "services": [beside]}
+    show(page, width, workbench=known, kernels=[kernel], **parts)
     press(page, "Restart")
     assert page.evaluate("document.querySelector('.wb-panel').scrollWidth") <= width
 
@@ -315,6 +328,115 @@ def test_the_log_pauses_and_wraps(page: Page) -> None:
     expect(log).to_have_text("onetwo")
     press(page, "Close the log")
     expect(log).to_be_hidden()
+
+
+SERVICES = [
+    service("db", health="healthy", ports=["5432/tcp"], restart=True),
+    service("mlflow", title="MLflow", health="starting", ports=["127.0.0.1:5000->5000/tcp"], web=True, path="/#/runs"),
+]
+
+
+def services(page: Page) -> Locator:
+    return page.get_by_role("region", name="Services")
+
+
+def test_services_are_shown_where_there_are_any(page: Page) -> None:
+    show(page)
+    expect(services(page)).to_have_count(0)
+    change(page, services=SERVICES)
+    expect(services(page).locator("li")).to_have_text(
+        [re.compile(r"db\s*healthy\s*5432"), re.compile(r"MLflow\s*starting\s*127\.0\.0\.1:5000(?!->)")]
+    )
+    link = services(page).get_by_role("link")
+    expect(link).to_have_text("MLflow")
+    expect(link).to_have_attribute("href", "http://tides-1a2b3c.localhost:23456/services/mlflow/#/runs")
+    expect(link).to_have_attribute("target", "_blank")
+    change(page, services=[])
+    expect(services(page)).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("more", "says", "dot"),
+    [
+        ({}, "running", "online"),
+        ({"health": "healthy"}, "healthy", "online"),
+        ({"health": "starting"}, "starting", "busy"),
+        ({"state": "created"}, "created", "busy"),
+        ({"health": "unhealthy"}, "unhealthy", "lost"),
+        ({"state": "stopped", "exit_code": 0}, "stopped", "off"),
+        ({"state": "stopped", "exit_code": 137}, "exit code 137", "lost"),
+        ({"state": "gone"}, "gone", "lost"),
+        ({"state": None}, "unknown", "off"),
+    ],
+)
+def test_how_a_service_is(page: Page, more: dict[str, Any], says: str, dot: str) -> None:
+    show(page, services=[service("db", **more)])
+    expect(services(page).locator(".wb-state")).to_have_text(says)
+    expect(services(page).locator(".wb-dot")).to_have_attribute("data-state", dot)
+
+
+def test_the_log_of_a_service_takes_the_place_of_another(page: Page) -> None:
+    show(page, services=SERVICES)
+    page.evaluate("Object.assign(window, {lines: ['server'], logs: [['database'], ['tracking']]})")
+    press(page, "Logs")
+    log = page.get_by_role("log")
+    expect(log).to_have_text("server")
+    press(page, "Logs of mlflow")
+    expect(page.get_by_role("heading", name="Log of mlflow")).to_be_visible()
+    expect(log).to_have_text("tracking")
+    expect(log).to_have_attribute("aria-label", "Log of mlflow")
+    expect(page.get_by_role("button", name="Logs", exact=True)).to_have_attribute("aria-expanded", "false")
+    expect(page.get_by_role("button", name="Logs of mlflow")).to_have_attribute("aria-expanded", "true")
+    # Another place in the list, the same service.
+    change(page, services=SERVICES[::-1])
+    page.evaluate("window.logs = [['tracking', 'more'], ['database']]")
+    expect(log).to_have_text("trackingmore")
+    press(page, "Logs of mlflow")
+    expect(log).to_be_hidden()
+
+
+def test_an_answer_that_comes_late_is_not_shown_as_another_log(page: Page) -> None:
+    show(page, services=SERVICES)
+    page.evaluate("window.logs = new Promise((resolve) => (window.answer = resolve)); window.lines = ['server']")
+    press(page, "Logs of db")
+    press(page, "Logs")
+    log = page.get_by_role("log")
+    expect(log).to_have_text("server")
+    page.evaluate("answer([['database'], []])")
+    page.evaluate("window.lines = ['server', 'more']")
+    expect(log).to_have_text("servermore")
+
+
+def test_a_service_is_restarted_where_that_is_allowed(page: Page) -> None:
+    show(page, services=SERVICES)
+    expect(page.get_by_role("button", name="Restart mlflow")).to_have_count(0)
+    press(page, "Restart db")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("Restart db?")
+    assert asked(page) == []
+    question.get_by_role("button", name="Restart", exact=True).click()
+    expect(question).to_have_count(0)
+    # Nothing of the notebooks is at stake: they are not saved for it.
+    assert asked(page) == [["restart_service", {"service": 0}]]
+    doing = {**ACTION, "verb": "restart_service", "device": None, "service": "db", "text": "restarting db", "total": 0}
+    change(page, action={**doing, "can_cancel": False})
+    # Said once, though the action has the same words.
+    expect(page.get_by_role("status")).to_have_text("Restarting db", use_inner_text=True)
+    expect(page.get_by_role("button", name="Restart db")).to_have_attribute("aria-disabled", "true")
+    last = {"verb": "restart_service", "device": None, "service": "db", "ok": True, "message": "", "hint": ""}
+    change(page, action=None, last={**last, "at": page.evaluate("Date.now() / 1000")})
+    expect(page.get_by_role("status")).to_contain_text("Restarted db.")
+    change(page, last={**last, "ok": False, "at": 9.0})
+    expect(page.get_by_role("status")).to_contain_text("Restarting db failed.")
+
+
+def test_without_an_agent_services_are_not_known_and_cannot_be_asked(page: Page) -> None:
+    lost = {"connected": False, "why": "Its agent has ended.", "hint": ""}
+    show(page, agent=lost, services=[service("db", state=None, restart=True)])
+    for name in ("Logs of db", "Restart db"):
+        button = page.get_by_role("button", name=name)
+        expect(button).to_have_attribute("aria-disabled", "true")
+        expect(button).to_have_attribute("title", "Its agent has ended.")
 
 
 @pytest.mark.parametrize(

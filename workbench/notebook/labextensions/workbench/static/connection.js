@@ -2,7 +2,7 @@
 /* What happens to the page when the server goes and comes back: one notification while it is announced, one dialog
  * when it is not, and kernels that are connected again without a question. */
 
-import { doing, outcome, prose } from "./panel.js";
+import { doing, outcome, prose, telling } from "./panel.js";
 
 /** Milliseconds that a loss nobody announced may last before anything is said. */
 const QUIET = 5000;
@@ -129,7 +129,7 @@ function reporter(Notification) {
 
   return ({ state, link, leaving }) => {
     if (link === "coming") say(`${doing(leaving ?? state.action)} … starting`);
-    else if (link === "online" && state?.action) say(`${doing(state.action)} … ${state.action.text}`);
+    else if (link === "online" && state?.action) say(telling(state.action, state.action.text, " … "));
     // The outcome comes from the agent, which comes back a moment after the server.
     else if (id && link === "online" && state.agent.connected) end(state.last);
     else if (id && link !== "online") end(null);

@@ -16,6 +16,7 @@
  * @property {() => Notebook | null} notebook the notebook that the device switch is for
  * @property {() => Link} [link] how it stands with the server; always `online` without
  * @property {() => Promise<void>} [save] save all notebooks, where the host can
+ * @property {string} [base] the server's address in this page, with a slash at its end; else what the state says
  *
  * @typedef {{name: string, device: string | null}} Notebook
  * @typedef {"online" | "coming" | "stopped" | "lost"} Link
@@ -26,6 +27,8 @@
 export const DEVICES = ["cpu", "gpu"];
 const SAMPLES = 60;
 const LINES = 1000;
+/** Lines of a log that are asked for. */
+const TAIL = 200;
 /** Seconds after which nobody needs to be told any more that something went well. */
 const PASSING = 15;
 
@@ -59,13 +62,27 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** What an action is called while it is under way. @param {any} action */
 export function doing(action) {
   if (action.verb === "set_device") return action.device === "gpu" ? "Moving to the GPU" : "Moving to the CPU";
+  if (action.verb === "restart_service") return `Restarting ${action.service}`;
   return { restart: "Restarting", rebuild: "Rebuilding", stop: "Stopping" }[action.verb] ?? capital(action.verb);
+}
+
+/**
+ * An action with what it is at.
+ * @param {any} action @param {string} [text] @param {string} [between]
+ */
+export function telling(action, text = action.text, between = ": ") {
+  const what = doing(action);
+  return capital(text) === what ? what : `${what}${between}${text}`;
 }
 
 /** What became of an action. @param {any} last */
 export function outcome(last) {
   const moved = last.device === "gpu" ? "on the GPU now" : "on the CPU now";
-  const done = { restart: "restarted", rebuild: "rebuilt", set_device: moved, stop: "stopped" }[last.verb] ?? "done";
+  const service = `restarted ${last.service}`;
+  const done =
+    { restart: "restarted", rebuild: "rebuilt", set_device: moved, stop: "stopped", restart_service: service }[
+      last.verb
+    ] ?? "done";
   const message = last.message || (last.ok ? capital(`${done}.`) : `${doing(last)} failed.`);
   return [message, last.hint].filter(Boolean).join(" ");
 }
@@ -106,6 +123,22 @@ export function added(known, fresh) {
       return fresh.slice(known.length - start);
   }
   return fresh;
+}
+
+/** How a service is, in a word or two. @param {any} service */
+export function condition(service) {
+  if (service.state === "running") return service.health || "running";
+  return service.exit_code ? `exit code ${service.exit_code}` : (service.state ?? "unknown");
+}
+
+/** The same as the colour of a dot. @param {any} service */
+function colour(service) {
+  const found = condition(service);
+  if (found === "running" || found === "healthy") return "online";
+  if (found === "starting" || found === "created") return "busy";
+  // A job that has done its work is no trouble.
+  const harmless = found === "unknown" || (found === "stopped" && service.exit_code === 0);
+  return harmless ? "off" : "lost";
 }
 
 /** The state with its newest numbers in its history, once. @param {any} doc */
@@ -326,7 +359,7 @@ function notices(panel) {
     const shown = !!action && (link === "online" || link === "coming");
     show(busy, shown);
     if (!shown) return;
-    write(words, `${doing(action)}: ${link === "coming" ? "waiting for the server" : action.text}`);
+    write(words, telling(action, link === "coming" ? "waiting for the server" : action.text));
     set(progress, "aria-label", doing(action));
     set(progress, "aria-valuenow", action.total ? action.done : null);
     set(progress, "aria-valuemax", action.total || null);
@@ -556,15 +589,74 @@ function kernels() {
   };
 }
 
-/** Ports, diffs, services, packages. @returns {Part} */
+/** What runs beside it; its log, and its restart where a launch allowed that. @param {Panel} panel @returns {Part} */
+function services(panel) {
+  const list = make("ul", { class: "wb-list wb-services" });
+  const node = section("Services", list);
+  const place = (name) => panel.view.doc.services.findIndex((service) => service.name === name);
+
+  function create({ name }) {
+    const dot = make("span", { class: "wb-dot" });
+    const title = make("a", { class: "wb-clip", target: "_blank", rel: "noopener" });
+    const state = make("span", { class: "wb-muted wb-state" });
+    const ports = make("span", { class: "wb-grow wb-muted wb-ports" });
+    const logs = button("Logs", () => panel.logs.toggle(name), "wb-small");
+    const restart = button("Restart", () => panel.restart(name, place(name)), "wb-small");
+    set(logs, "aria-label", `Logs of ${name}`);
+    set(restart, "aria-label", `Restart ${name}`);
+    const item = make(
+      "li",
+      { class: "wb-service" },
+      make("div", { class: "wb-line" }, dot, title, state),
+      make("div", { class: "wb-line" }, ports, logs, restart),
+    );
+    return Object.assign(item, { parts: { dot, title, state, ports, logs, restart } });
+  }
+
+  function change({ parts }, service) {
+    const { doc, link, canAct } = panel.view;
+    const why = doc.agent.connected ? "" : doc.agent.why;
+    set(parts.dot, "data-state", colour(service));
+    write(parts.title, service.title);
+    set(parts.title, "title", service.name);
+    set(parts.title, "href", service.web ? address(panel, service) : null);
+    write(parts.state, condition(service));
+    write(parts.ports, service.ports.map(published).join(", "));
+    able(parts.logs, link === "online" && doc.agent.connected && service.state !== "gone", why);
+    set(parts.logs, "aria-expanded", String(panel.logs.shows(service.name)));
+    show(parts.restart, service.restart);
+    able(parts.restart, canAct && service.state !== "gone", why);
+  }
+  return {
+    node,
+    draw({ doc }) {
+      show(node, doc.services.length > 0);
+      each(list, doc.services, (service) => service.name, create, change);
+    },
+  };
+}
+
+/** Where the page of a service is, below the server's own address; null where that is not known. */
+function address(panel, { name, path }) {
+  const base = panel.source.base ?? panel.view.doc.workbench.url;
+  const below = `services/${encodeURIComponent(name)}/${path.replace(/^\/+/, "")}`;
+  return base ? new URL(below, base).href : null;
+}
+
+/** A port as it reads best: `127.0.0.1:5000->5000/tcp` as `127.0.0.1:5000`. */
+function published(text) {
+  const [host, inside] = text.replace(/\/tcp$/, "").split("->");
+  return inside === undefined ? host : port({ container: inside, host });
+}
+
+/** Ports, diffs, packages. @returns {Part} */
 function facts() {
   const ports = row("Ports");
   const diffs = row("Diffs on save");
-  const services = row("Services");
   const summary = make("summary");
   const list = make("ul", { class: "wb-list" });
   const packages = make("details", { class: "wb-packages" }, summary, list);
-  const node = section("More", make("dl", {}, ports.node, diffs.node, services.node), packages);
+  const node = section("More", make("dl", {}, ports.node, diffs.node), packages);
 
   function fact(part, text) {
     show(part.node, !!text);
@@ -576,7 +668,6 @@ function facts() {
       fact(ports, (doc.workbench.ports ?? []).map(port).join(", "));
       fact(diffs, doc.diffs ? written(doc.diffs) : "");
       set(diffs.value, "class", Object.keys(doc.diffs?.warnings ?? {}).length ? "wb-warned" : null);
-      fact(services, (doc.services ?? []).map((service) => service.name ?? String(service)).join(", "));
       const found = doc.packages ?? [];
       show(packages, found.length > 0);
       write(summary, `${count(found.length, "package")} installed by hand`);
@@ -597,7 +688,7 @@ function written(diffs) {
 /** @param {Panel} panel @returns {Part} */
 function actions(panel) {
   const verbs = ["restart", "rebuild", "stop"].map((verb) => button(capital(verb), () => panel.change(verb)));
-  const logs = button("Logs", () => panel.logs.toggle());
+  const logs = button("Logs", () => panel.logs.toggle(SERVER));
   const copy = button("Copy URL", async (node) => told(node, await copied(panel.view.doc.workbench.url)));
   const node = make("div", { class: "wb-buttons", role: "group", "aria-label": "Actions" }, ...verbs, logs, copy);
   return {
@@ -606,7 +697,7 @@ function actions(panel) {
       const why = doc.agent.connected ? "" : doc.agent.why;
       verbs.forEach((verb) => able(verb, canAct, why));
       able(logs, link === "online" && doc.agent.connected, why);
-      set(logs, "aria-expanded", String(!panel.logs.node.hidden));
+      set(logs, "aria-expanded", String(panel.logs.shows(SERVER)));
       able(copy, !!doc.workbench.url);
     },
   };
@@ -636,24 +727,41 @@ function told(node, done) {
   node.timer = setTimeout(() => write(node, label), 2000);
 }
 
-/** The server's log, followed while it is open. @param {Panel} panel @returns {Part & {toggle: () => void}} */
+/** Whose log it is: the server's, or that of the service of this name. */
+const SERVER = "";
+
+/**
+ * A log, followed while it is open.
+ * @param {Panel} panel @returns {Part & {toggle: (name: string) => void, shows: (name: string) => boolean}}
+ */
 function logs(panel) {
+  let whose = SERVER;
   /** @type {string[]} */
   let known = [];
   let timer = 0;
   let paused = false;
-  const view = make("div", { class: "wb-log", role: "log", "aria-label": "Log of the server", tabindex: 0 });
+  const view = make("div", { class: "wb-log", role: "log", tabindex: 0 });
+  const title = make("h3", { class: "wb-grow wb-clip" });
   const pause = button("Pause", () => ((paused = !paused), mark(pause, paused)), "wb-small");
   const wrap = button("Wrap", () => mark(wrap, view.classList.toggle("wb-wrap")), "wb-small");
   const copy = button("Copy", async () => told(copy, await copied(known.join("\n"))), "wb-small");
-  const close = button("✕", () => toggle(), "wb-icon");
+  const close = button("✕", () => toggle(whose), "wb-icon");
   set(close, "aria-label", "Close the log");
-  const tools = make("div", { class: "wb-line" }, make("h3", { class: "wb-grow" }, "Log"), pause, wrap, copy, close);
+  const tools = make("div", { class: "wb-line" }, title, pause, wrap, copy, close);
   const node = make("section", { class: "wb-section", "aria-label": "Log", hidden: true }, tools, view);
   [pause, wrap].forEach((tool) => mark(tool, false));
 
-  function toggle() {
-    show(node, node.hidden);
+  const shows = (name) => !node.hidden && whose === name;
+
+  function toggle(name) {
+    show(node, !shows(name));
+    if (whose !== name) {
+      whose = name;
+      known = [];
+      view.replaceChildren();
+    }
+    write(title, name === SERVER ? "Log" : `Log of ${name}`);
+    set(view, "aria-label", `Log of ${name === SERVER ? "the server" : name}`);
     clearTimeout(timer);
     panel.draw();
     if (node.hidden) return;
@@ -662,8 +770,11 @@ function logs(panel) {
   }
 
   async function follow() {
+    const name = whose;
     try {
-      if (!paused && panel.view.link === "online") append((await panel.source.send("logs", { tail: 200 })).lines);
+      const lines = !paused && panel.view.link === "online" ? (await ask(name)).lines : [];
+      // Another one may have been opened meanwhile.
+      if (name === whose) append(lines);
     } catch {
       // The panel says elsewhere that the agent or the server is away; the log goes on when it is back.
     }
@@ -680,7 +791,13 @@ function logs(panel) {
     while (view.childElementCount > LINES) view.firstElementChild.remove();
     if (atEnd) view.scrollTop = view.scrollHeight;
   }
-  return { node, toggle, draw: () => {} };
+  /** @param {string} name */
+  function ask(name) {
+    if (name === SERVER) return panel.source.send("logs", { tail: TAIL });
+    const service = panel.view.doc.services.findIndex((one) => one.name === name);
+    return service < 0 ? { lines: [] } : panel.source.send("service_logs", { service, tail: TAIL });
+  }
+  return { node, toggle, shows, draw: () => {} };
 }
 
 const mark = (node, on) => set(node, "aria-pressed", String(on));
@@ -700,7 +817,7 @@ class Panel {
     /** @type {Part[]} */
     this.parts = [
       ...[header(), notices(this), this.confirmation, actions(this), device(this)],
-      ...[usage(), kernels(), facts(), this.logs],
+      ...[usage(), kernels(), services(this), facts(), this.logs],
     ];
     this.waiting = make("div", { class: "wb-muted wb-waiting" }, "Waiting for the workbench …");
     this.body = make("div", { class: "wb-body" }, ...this.parts.map((part) => part.node));
@@ -734,6 +851,17 @@ class Panel {
       await this.source.save?.();
       await this.source.send(verb, args);
     });
+  }
+
+  /** Ask first, then restart a service. @param {string} name @param {number} service its place in the list */
+  async restart(name, service) {
+    const words = {
+      title: `Restart ${name}?`,
+      does: "Its connections are cut; what it keeps in memory alone is lost.",
+      lost: "The notebook's kernels stay.",
+      accept: "Restart",
+    };
+    if (await this.confirmation.ask(words)) await this.attempt(() => this.source.send("restart_service", { service }));
   }
 
   /** @param {string} verb */

@@ -45,6 +45,7 @@ export async function plugins(share) {
       notebook: () => described(store.state, notebookOf()),
       choose: (device) => choose(store.state, notebookOf(), device),
       save: () => saveAll(app, manager),
+      base: new URL(app.serviceManager.serverSettings.baseUrl, location.href).href,
     };
   }
 

@@ -46,18 +46,19 @@ export class Store {
   /** Whether the server left for something after which it comes back. */
   get announced() {
     const action = this.leaving ?? this.state?.action;
-    return !!action && action.verb !== "stop";
+    return !!action && !["stop", "restart_service"].includes(action.verb);
   }
 
   /** Ask for a verb. Fails with `{code, message, hint}`. */
   async send(verb, args = {}) {
-    const reply =
-      verb === "logs"
-        ? await this.request(`logs?tail=${args.tail}`)
-        : await this.request(`verbs/${verb}`, { method: "POST", body: JSON.stringify(args) });
+    // To read a log is no activity that keeps a server from ending.
+    const log = { logs: "logs", service_logs: `services/${args.service}/logs` }[verb];
+    const reply = log
+      ? await this.request(`${log}?tail=${args.tail}`)
+      : await this.request(`verbs/${verb}`, { method: "POST", body: JSON.stringify(args) });
     const found = await reply.json().catch(() => ({}));
     if (!reply.ok) throw found.error ?? { code: "failed", message: `The server answered ${reply.status}.`, hint: "" };
-    return verb === "logs" ? found : found.result;
+    return log ? found : found.result;
   }
 
   async #run() {
