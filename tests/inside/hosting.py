@@ -29,6 +29,7 @@ STATUS = {
     "gpu": {"possible": False, "why": "This machine has no GPU."},
     "changes": ["requirements.txt changed"],
     "attached": False,
+    "services": [],
 }
 
 Answers = Callable[[wire.Message], wire.Message | None]

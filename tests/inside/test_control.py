@@ -56,7 +56,7 @@ def browser(server: Serving) -> requests.Session:
 
 
 def test_nothing_is_told_without_the_token_or_to_another_host(server: Serving) -> None:
-    for path in ("state", "events", "logs"):
+    for path in ("state", "events", "logs", "services/0/logs"):
         assert server.status(f"/{API}{path}") == 403
         assert server.status(f"/{API}{path}", Authorization=f"token {TOKEN}", Host="evil.example") == 403
     answer = requests.post(f"http://127.0.0.1:{server.port}/{API}verbs/stop", json={}, timeout=60)
@@ -250,7 +250,50 @@ def test_the_log_is_shown_and_followed(server: Serving) -> None:
             assert "log" not in other.names()
 
 
-@pytest.mark.parametrize("announced", [ACTION, None, {**ACTION, "verb": "stop"}])
+DB = {"name": "db", "title": "db", "state": "running", "health": "healthy", "exit_code": None,
+      "ports": ["5432/tcp"], "web": False, "path": "", "restart": True}  # fmt: skip
+
+
+def test_services_are_told_while_the_agent_is_there(server: Serving) -> None:
+    with listening(server) as page:
+        with hosting(server.run, services=[DB]) as host:
+            page.wait_for(lambda page: page.state["services"] == [DB])
+            assert state(server)["services"] == [DB]
+            ill = {**DB, "health": "unhealthy"}
+            host.tell(wire.event("status", status={**STATUS, "services": [ill]}))
+            page.wait_for(lambda page: page.state["services"] == [ill])
+            assert ("change", {"services": [ill]}) in page.events, "nothing else is news"
+        unseen = {**DB, "state": None, "health": "", "ports": []}
+        page.wait_for(lambda page: page.state["services"] == [unseen])
+        with hosting(server.run):
+            page.wait_for(lambda page: page.state["services"] == [])
+
+
+def test_the_log_of_a_service_is_asked_for_by_its_place(server: Serving) -> None:
+    def answer(message: wire.Message) -> wire.Message:
+        if message["verb"] != "service_logs":
+            return accepting(message)
+        if message["args"]["service"] > 1:
+            return wire.refusal(message["id"], "refused", "The workbench has no service 2.")
+        return wire.reply(message["id"], {"lines": [f"{message['args']}"]})
+
+    def ask(path: str) -> requests.Response:
+        return server.jupyter.http.get(f"{server.jupyter.api_url}{API}services/{path}", timeout=60)
+
+    with hosting(server.run, answer):
+        wait_for(lambda: connected(server), 60)
+        assert ask("1/logs?tail=5").json() == {"lines": ["{'service': 1, 'tail': 5}"]}
+        assert ask("0/logs?tail=99999").json() == {"lines": [f"{{'service': 0, 'tail': {wire.LINES}}}"]}
+        refused = ask("2/logs")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "refused")
+        assert ask("1/logs?tail=x").status_code == 400
+        for path in ("-1/logs", "db/logs", "1.0/logs", "1", "9999/logs"):
+            assert ask(path).status_code == 404, path
+
+
+@pytest.mark.parametrize(
+    "announced", [ACTION, None, {**ACTION, "verb": "stop"}, {**ACTION, "verb": "restart_service", "service": "db"}]
+)
 def test_pages_are_told_that_the_server_stops_and_whether_it_comes_back(tmp_path: Path, announced: Any) -> None:
     with serving(tmp_path, free_port(), tmp_path) as server, hosting(server.run) as host, listening(server) as page:
         host.tell(wire.event("action", action=announced, last=None))

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from support.panel import NOW, document
+from support.panel import NOW, document, service
 
 from workbench.notebook import text
 
@@ -61,6 +61,22 @@ def test_a_table_has_the_name_and_a_line_for_each_thing_there_is():
         ({"agent": GONE}, "Control", "Nobody answers. workbench panel --repair"),
         ({"diffs": {"on": False, "last_written": NOW, "pending": 0, "warnings": {}}}, "Diffs", "off"),
         ({"kernels": []}, "Kernels", "none"),
+        (
+            {
+                "services": [
+                    service("db", health="healthy"),
+                    service("cache"),
+                    service("mlflow", health="starting"),
+                    service("queue", state="stopped", exit_code=137),
+                    service("init", state="stopped", exit_code=0),
+                    service("old", state="gone"),
+                    service("far", state=None),
+                ]
+            },
+            "Services",
+            "db (healthy), cache (running), mlflow (starting), queue (exit code 137), init (stopped), old (gone), "
+            "far (unknown)",
+        ),
     ],
 )
 def test_what_is_special_has_words(more, label, value):
@@ -105,7 +121,12 @@ def evil(value: Any) -> Any:
 
 def test_everything_in_a_card_is_text():
     full = document(
-        gpus=[GPU], packages=[{"name": "a", "version": "1"}], changes=["x"], action={"text": "x"}, agent=GONE
+        gpus=[GPU],
+        packages=[{"name": "a", "version": "1"}],
+        changes=["x"],
+        action={"text": "x"},
+        agent=GONE,
+        services=[service("db")],
     )
     for page in (text.html(evil(full)), text.html_note(EVIL)):
         found = Tags(page)

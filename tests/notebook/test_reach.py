@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
-from support.panel import Standing, document, standing
+from support.panel import Standing, document, service, standing
 
 from workbench.notebook import show
 from workbench.notebook.api import Control
@@ -48,6 +48,26 @@ def test_each_verb_is_asked_for_by_its_name(server):
         verb()
     others = [(name, {}) for name in ("restart", "rebuild", "cancel", "stop")]
     assert server.asked == [("set_device", {"device": "gpu"}), *others]
+
+
+def test_services_are_said_by_their_names(server):
+    server.state = document(services=[service("db", restart=True), service("mlflow", state="stopped", exit_code=1)])
+    control = Control(server.server)
+    assert [(each["name"], each["exit_code"]) for each in control.services] == [("db", None), ("mlflow", 1)]
+    assert control.service_logs("mlflow", 2) == ["service 1, line 0", "service 1, line 1"]
+    assert control.ask("service_logs", {"service": 0, "tail": 1}) == {"lines": ["service 0, line 0"]}
+    control.restart_service("mlflow")
+    assert server.asked == [("restart_service", {"service": 1})]
+    assert "Services  db (running), mlflow (exit code 1)" in repr(control)
+
+
+@pytest.mark.parametrize(("services", "have"), [([], "it has none"), ([service("db")], "it has db")])
+def test_a_service_that_is_not_there_is_not_even_asked_for(server, services, have):
+    server.state = document(services=services)
+    for ask in (Control(server.server).restart_service, Control(server.server).service_logs):
+        with pytest.raises(ValueError, match=f"no service 'other'; {have}"):
+            ask("other")
+    assert server.asked == []
 
 
 def test_an_unknown_device_is_not_even_asked_for(server):

@@ -56,6 +56,12 @@ def document(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def service(name: str, **more: Any) -> dict[str, Any]:
+    """A service as the state tells it."""
+    usual = {"title": name, "state": "running", "health": "", "exit_code": None, "ports": [], "web": False}
+    return {"name": name, **usual, "path": "", "restart": False, **more}
+
+
 @dataclass
 class Standing:
     """The server. `asked` holds each verb with its arguments; `refusals`: verb -> status and error."""
@@ -109,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.standing.state)
         elif self.path.startswith("/workbench/api/logs?tail="):
             self._answer(200, {"lines": [f"line {number}" for number in range(int(self.path.partition("=")[2]))]})
+        elif self.path.startswith("/workbench/api/services/"):
+            place, _, tail = self.path.removeprefix("/workbench/api/services/").partition("/logs?tail=")
+            self._answer(200, {"lines": [f"service {place}, line {number}" for number in range(int(tail))]})
         elif self.path == "/workbench/api/events":
             self._stream()
         else:
