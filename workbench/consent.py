@@ -22,10 +22,23 @@ class Asks(Protocol):
         ...
 
 
-def agree(state: State, what: str, asks: tuple[str, ...], root: Path, *, trusted: bool, ui: Asks) -> None:
+REFUSED = "The project's configuration reaches outside the container, and nobody has approved it"
+
+
+def agree(
+    state: State,
+    what: str,
+    asks: tuple[str, ...],
+    root: Path,
+    *,
+    trusted: bool,
+    ui: Asks,
+    question: str = "",
+    refused: str = REFUSED,
+) -> None:
     """Have the user agree to `asks`, unless these very ones were agreed to before for the same thing, `what`.
 
-    Raises TrustError when nobody agrees. `trusted`: the command line does.
+    Raises TrustError, which begins with `refused`, when nobody agrees. `trusted`: the command line does.
     """
     if not asks:
         return
@@ -34,10 +47,9 @@ def agree(state: State, what: str, asks: tuple[str, ...], root: Path, *, trusted
     if not trusted and known.get(what, {}).get("digest") != mark:
         for ask in asks:
             ui.note(f"  • {ask}")
-        if not ui.ask(f"{root} asks for this on your machine. Allow it?"):
+        if not ui.ask(question or f"{root} asks for this on your machine. Allow it?"):
             raise TrustError(
-                "The project's configuration reaches outside the container, and nobody has approved it: "
-                + "; ".join(asks),
+                f"{refused}: {'; '.join(asks)}",
                 "Read it, then run again with --trust to approve exactly this.",
             )
     state.write(FILE, {**known, what: {"digest": mark, "asks": list(asks)}})

@@ -219,6 +219,11 @@ def make_plan(found: Survey, seed: Seed) -> LaunchPlan:
 
 def _launch(found: Survey, ui: Ui) -> Launched:
     request = found.request
+    if request.repository:
+        from workbench import repository
+
+        root, engine = found.project.root, found.engine.name
+        repository.agree(request.repository, root, found.state, engine, trusted=request.trust, ui=ui)
     existing = recreate.existing(found.engine, found.state, found.mine, ui.note)
     # Not before: what was cut off may have put back what is kept.
     found = on_chosen_device(found)

@@ -1,6 +1,7 @@
 """The frozen values that pass between the steps of a launch. No behaviour beyond small derived properties."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,18 @@ class DevicePackages:
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A git repository's address, and the branch, tag or commit that is wanted; empty for its own default."""
+
+    url: str
+    ref: str = ""
+
+    def __str__(self) -> str:
+        # Without a password.
+        return re.sub(r"(?<=://)[^/@\s]+@", "", self.url) + (f" at {self.ref}" if self.ref else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One command line, parsed. `flags` holds the settings that were given there, by their configuration name."""
 
@@ -60,6 +73,8 @@ class Request:
     jupyter: tuple[str, ...] = ()
     cwd: Path | None = None
     """Where the relative paths among the flags start; None for this process's own folder."""
+    repository: Repository | None = None
+    """What `path` was cloned from for this launch: somebody else's code."""
 
 
 @dataclass(frozen=True, slots=True)

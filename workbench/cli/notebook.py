@@ -41,7 +41,7 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
+@click.argument("path", required=False, default=".", type=click.Path(readable=False), metavar="[PATH|URL[@REF]]")
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER OPTIONS]")
 @_option("--device", metavar="auto|cpu|gpu|gpu:0,1", help="What computes; GPUs by index or UUID.")
 @_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu: no GPU at all.")
@@ -74,23 +74,36 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @click.option("--verbose", "-v", count=True, help="Show commands and the tools' own output.")
 @click.option("--quiet", "-q", is_flag=True, help="Errors only.")
 @click.version_option(__version__, "--version", prog_name="run-notebook")
-def run_notebook(path: Path, jupyter: tuple[str, ...], **given: Any) -> int:
+def run_notebook(path: str, jupyter: tuple[str, ...], **given: Any) -> int:
     """Start JupyterLab for the project in PATH (default: this folder), in a container or without one.
 
-    A second call finds the running workbench and opens it again. Options after `--` go to Jupyter.
+    A second call finds the running workbench and opens it again. Options after `--` go to Jupyter. The address of a
+    git repository is cloned into the cache, and started once you have agreed to that.
     """
     from workbench.cli.signals import as_interrupt
     from workbench.cli.terminal import ui
     from workbench.flow import current_environ, launch
 
-    request = _request(path, jupyter, given)
+    request = _request(Path(path), jupyter, given)
     terminal = ui(request.verbosity, interactive=not request.json)
     with as_interrupt():
-        launched = launch(request, current_environ(), terminal)
+        launched = launch(_fetched(path, request, terminal), current_environ(), terminal)
         try:
             return _report(launched, request, terminal)
         finally:
             launched.survey.engine.close()
+
+
+def _fetched(path: str, request: "Request", terminal: "Terminal") -> "Request":
+    """The request for the folder that a repository was cloned to, where an address was given."""
+    if ":" not in path or Path(path).exists():
+        return request
+    from dataclasses import replace
+
+    from workbench import repository
+
+    wanted = repository.parse(path)
+    return replace(request, path=repository.fetch(wanted, terminal), repository=wanted) if wanted else request
 
 
 def _request(path: Path, jupyter: tuple[str, ...], given: Mapping[str, Any]) -> "Request":
