@@ -3,13 +3,15 @@
 import json
 import time
 from dataclasses import replace
-from threading import Thread
+from threading import Thread, Timer
+
+import pytest
 
 from tests.agent.conftest import MakeGround
 from tests.agent.ground import SECRET, TOKEN, Engine, Ground
 from workbench import comeback
 from workbench.agent.service import Agent
-from workbench.model import Delivery, ExecResult, Running, RunPlan
+from workbench.model import Delivery, EngineName, ExecResult, Running, RunPlan
 from workbench.plan.commands import DELIVER
 
 TAKE = ["/bin/sh", "-c", 'head -c "$0" > "$WORKBENCH_RUN/part" && mv "$WORKBENCH_RUN/part" "$WORKBENCH_RUN/taken"']
@@ -57,3 +59,28 @@ def test_one_that_answers_or_is_about_to_take_it_is_handed_over_nothing(make_gro
     ground.engine.answers[comeback.HAS] = ExecResult(0, "", "")
     ground.engine.begin_by_itself(ground.first.id)  # type: ignore[attr-defined]  # the kind above
     assert served(ground, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "policy", "code", "awaited"),
+    [
+        ("podman", "on-failure", 137, True),
+        ("podman", "unless-stopped", 0, True),
+        # Stopped in order, never to be started again, and an engine whose word is the last one.
+        ("podman", "on-failure", 0, False),
+        ("podman", "no", 137, False),
+        ("docker", "on-failure", 137, False),
+    ],
+)
+def test_one_that_has_ended_for_a_moment_is_waited_for(
+    make_ground: MakeGround, monkeypatch: pytest.MonkeyPatch, engine: EngineName, policy: str, code: int, awaited: bool
+) -> None:
+    monkeypatch.setenv("WORKBENCH_RESTART", policy)
+    ground = make_ground()
+    ground.engine.name = engine
+    ground.engine.crash(ground.first.id, code)
+    again = Timer(0.5, ground.engine.resume, (ground.first.id, Delivery(TOKEN)))
+    again.start()
+    found = comeback.settled(ground.engine, ground.state, ground.now)
+    again.join()
+    assert found is not None and (found.state == "running") == awaited

@@ -179,7 +179,7 @@ def test_a_start_that_fails_is_not_tried_again_and_again(engine: str, somebody: 
     me.run("workbench", "rm", "--force", cwd=project).ok()
     failed = me.run("run-notebook", "-d", "--trust", ".", "--", "--ServerApp.token=x", cwd=project, env=ENV)
     failed.fails(5)
-    # 30 s more where the stop falls into the very start of the second one, seen with Podman; 60 s and more if waited for.
+    # It takes 30 s more where the stop falls into the very start of the second one (seen with Podman).
     assert failed.seconds < PATIENCE
     assert not me.containers()
 
