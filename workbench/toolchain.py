@@ -15,14 +15,14 @@ from workbench.images import listing
 from workbench.images.spec import NO_GPU
 from workbench.images.survey import Survey
 from workbench.labels import PROJECT
-from workbench.model import Toolchain
+from workbench.model import Companions, Settings, Toolchain
 from workbench.plan import device, image_commands, images, naming, trust
 from workbench.plan import toolchain as planning
 from workbench.plan.device import Choice
 from workbench.plan.toolchain import Place, Tool
 from workbench.plan.user import container_user
 from workbench.plan.words import Command, pairs
-from workbench.services import program
+from workbench.services import beside, program
 
 FILE = "toolchain.yaml"
 """Our document in the state folder of the project."""
@@ -39,6 +39,8 @@ class Ready:
     tools: Mapping[str, Tool]
     name: str
     """The name of the project's workbench, and the stem of what is the toolchain's."""
+    settings: Settings
+    environ: Mapping[str, str]
 
     @property
     def project(self) -> str:
@@ -49,6 +51,17 @@ class Ready:
         """Where it runs; `project` is the path of the project's folder as a document is to have it."""
         user = container_user(self.found.facts, self.found.project.owner)
         return Place(project, user, self.found.facts, {PROJECT: str(self.found.project.root)})
+
+    def services(self) -> Companions | None:
+        """What containers have of the project's services; None where none runs."""
+        found, containers = self.found, self.found.engine.services
+        if containers is None or not beside.wants(self.settings):
+            return None
+        companions = beside.look(
+            found.project, self.settings, found.engine, found.facts, found.state, self.environ
+        ).companions
+        running = any(each.state == "running" for each in containers.find(companions.stack))
+        return companions if running else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ def ready(found: Survey, environ: Mapping[str, str]) -> Ready:
     planning.check(settings.toolchain, found.catalogue.names, settings.origins["toolchain"])
     references = found.references()
     tools = {name: _tool(found, name, volumes, references) for name, volumes in settings.toolchain.images.items()}
-    return Ready(found, settings.toolchain, tools, naming.name_of(found.project))
+    return Ready(found, settings.toolchain, tools, naming.name_of(found.project), settings, environ)
 
 
 def chosen(ready: Ready, names: Iterable[str]) -> tuple[str, ...]:
@@ -216,13 +229,17 @@ def make_folders(ready: Ready, tools: Mapping[str, Tool]) -> None:
 
 
 def write(ready: Ready, starting: Collection[str] = ()) -> None:
-    """Keep our document where Compose reads it. `starting`: images whose GPUs must be there."""
+    """Keep our document where Compose reads it. `starting`: the images that are about to be started.
+
+    Their GPUs must be there, and they have the services that run.
+    """
     found = ready.found
     tools = {
         name: replace(tool, device=device.choose(tool.spec.run.device, found.facts)) if name in starting else tool
         for name, tool in ready.tools.items()
     }
-    document = planning.own(ready.toolchain, tools, ready.name, ready.place(str(found.project.root)))
+    place = replace(ready.place(str(found.project.root)), beside=ready.services() if starting else None)
+    document = planning.own(ready.toolchain, tools, ready.name, place)
     found.state.write_text(FILE, planning.text(document))
 
 

@@ -12,7 +12,7 @@ from support.images import hostile
 from workbench import config, project
 from workbench.errors import ConfigError
 from workbench.images.spec import BuildSpec, ImageSpec, RunSpec
-from workbench.model import Device, HostFacts, Mount, Origin, SharedVolume, Toolchain
+from workbench.model import Companions, Device, HostFacts, Mount, Origin, SharedVolume, Toolchain
 from workbench.plan import toolchain as planning
 from workbench.plan.device import Choice
 from workbench.plan.toolchain import Place, Tool
@@ -210,6 +210,19 @@ def test_what_is_the_users_own_is_in_no_document() -> None:
     assert document["services"]["train"]["environment"]["KEY"] == "${WORKBENCH_1_KEY}"
     assert planning.private(tools) == {"WORKBENCH_0_KEY": "one", "WORKBENCH_1_KEY": "two"}
     assert not [word for word in ("one", "two") if word in planning.text(document)]
+
+
+def test_services_are_reached_and_told_of() -> None:
+    beside = Companions(
+        "p", ("db",), ("p_default", "p_other"), env={"DB": "db:5432", "A": "from the service", "KEY": "x"}
+    )
+    where = replace(place(), beside=beside)
+    document = planning.own(FOUND, {"prep": tool(env={"A": "mine"}, private={"KEY": "s3"})}, "p-1", where)
+    service = document["services"]["prep"]
+    assert service["networks"] == ["default", "services-0", "services-1"]
+    assert document["networks"]["services-1"] == {"name": "p_other", "external": True}
+    told = {"DB": "db:5432", "A": "mine", "KEY": "${WORKBENCH_0_KEY}", "APP_ROOT": "/workspace"}
+    assert service["environment"] == told
 
 
 def test_no_right_and_no_mount_comes_from_the_image() -> None:

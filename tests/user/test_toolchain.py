@@ -166,7 +166,7 @@ def test_the_exported_file_needs_no_workbench(shapes: Images) -> None:
     """Another folder, another name: nothing of the first one is used but what the engine has built."""
     me = shapes.me
     if me.engine.name != "docker":
-        pytest.skip("a Podman that Docker's Compose builds with needs no test of ours")
+        pytest.skip("Compose builds with Docker")
     root = example(me, "elsewhere")
     compose = shapes.workbench("toolchain", "down", "--dry-run").ok().out.partition(" --project-name")[0].split()
     try:
@@ -192,7 +192,7 @@ def test_the_exported_file_needs_no_workbench(shapes: Images) -> None:
 def test_the_notebook_runs_from_top_to_bottom(shapes: Images) -> None:
     me = shapes.me
     if me.engine.name != "docker":
-        pytest.skip("the notebook says the same on Podman")
+        pytest.skip("the notebook does the same on Podman")
     root = example(me, "shapes-notebook")
     me.run("git", "config", "--global", "user.name", "Me").ok()
     command = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", "done.ipynb", "toolchain.ipynb")
@@ -265,6 +265,48 @@ def test_what_left_the_toolchain_goes_too(own: Images) -> None:
     own.write({"workbench.toml": table.replace('other = ["src"]\n', "") + sleeping})
     own.workbench("toolchain", "down", "--volumes").ok()
     assert left(own.me, own.root) == []
+
+
+SERVICE = """\
+services:
+  store:
+    image: BASE
+    command: ["python3", "-m", "http.server", "8000"]
+    init: true
+"""
+
+
+def test_services_that_run_are_reached_and_told_of(own: Images) -> None:
+    more = '\n[services.store.env]\nSTORE = "http://store:8000/"\n'
+    own.write(
+        {
+            "workbench.toml": OWN.replace("tool.workbench.", "") + more,
+            "compose.yaml": SERVICE.replace("BASE", require("base-image")),
+        }
+    )
+    ask = "import os; print(sorted(os.listdir('/sys/class/net')), os.environ['STORE'])"
+    words = ("toolchain", "run", "tool", "--", "python3", "-c")
+    assert "KeyError: 'STORE'" in own.workbench(*words, ask).err
+    try:
+        own.workbench("services", "up").ok()
+        # Its own network, and theirs.
+        assert own.workbench(*words, ask).ok().out == "['eth0', 'eth1', 'lo'] http://store:8000/\n"
+        if own.me.engine.name == "docker":
+            # This machine's Podman has no names in networks.
+            assert answered(own, *words) == "200\n"
+        own.workbench("toolchain", "down").ok()
+        assert len(own.me.engine.docker("ps", "--quiet", f"--filter=name={own.root.name}").split()) == 1
+    finally:
+        own.workbench("services", "down").ok()
+
+
+def answered(own: Images, *words: str) -> str:
+    """What the service says, once it listens."""
+    ask = "import os, urllib.request; print(urllib.request.urlopen(os.environ['STORE'], timeout=20).status)"
+    deadline = time.monotonic() + 30
+    while (ran := own.workbench(*words, ask)).code and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return ran.ok().out
 
 
 def test_a_value_of_mine_is_in_the_container_and_nowhere_else(own: Images) -> None:

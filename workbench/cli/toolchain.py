@@ -2,7 +2,7 @@
 
 import json as json_
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -74,11 +74,8 @@ def up(images: tuple[str, ...], **given: Any) -> None:
 
     with _at_work(given) as (ready, terminal):
         if given["dry_run"]:
-            _print(
-                ready,
-                *toolchain.volume_commands(ready),
-                toolchain.printed(ready, toolchain.up_words(toolchain.chosen(ready, images))),
-            )
+            wanted = toolchain.chosen(ready, images)
+            _print(ready, wanted, toolchain.up_words(wanted))
             return
         toolchain.up(ready, images, terminal, rebuild=given["build"], trusted=given["trust"])
         if given["json"]:
@@ -105,7 +102,7 @@ def run(image: str, command: tuple[str, ...], **given: Any) -> int:
         container = toolchain.container_name(ready, image)
         words = toolchain.run_words(image, command, container, tty=tty)
         if given["dry_run"]:
-            _print(ready, *toolchain.volume_commands(ready), toolchain.printed(ready, words))
+            _print(ready, [image], words)
             return 0
         return toolchain.run(ready, image, words, container, terminal, trusted=given["trust"])
 
@@ -120,7 +117,7 @@ def down(**given: Any) -> None:
 
     with _at_work(given) as (ready, terminal):
         if given["dry_run"]:
-            _print(ready, toolchain.printed(ready, toolchain.down_words(volumes=given["volumes"])))
+            _print(ready, (), toolchain.down_words(volumes=given["volumes"]))
             return
         toolchain.down(ready, terminal, volumes=given["volumes"])
 
@@ -177,13 +174,14 @@ def export(output: Path | None, **given: Any) -> None:
         terminal.note(f"Wrote {output}. Its first lines say how it is used.")
 
 
-def _print(ready: "Ready", *commands: "Words") -> None:
+def _print(ready: "Ready", starting: Collection[str], words: "Words") -> None:
+    """The commands, and the file that they read."""
     from workbench import toolchain
     from workbench.cli.planned import line
 
-    # What the commands read.
-    toolchain.write(ready)
-    click.echo("\n".join(map(line, commands)))
+    toolchain.write(ready, starting)
+    made = toolchain.volume_commands(ready) if starting else []
+    click.echo("\n".join(map(line, [*made, toolchain.printed(ready, words)])))
 
 
 def _json(ready: "Ready") -> None:

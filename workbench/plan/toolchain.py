@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench.errors import ConfigError
 from workbench.images.spec import NO_GPU, ImageSpec, RunSpec
-from workbench.model import LOG_FILES, LOG_SIZE, HostFacts, Origin, SharedVolume, Toolchain
+from workbench.model import LOG_FILES, LOG_SIZE, Companions, HostFacts, Origin, SharedVolume, Toolchain
 from workbench.plan import naming
 from workbench.plan.device import RUNTIME, Choice, environment
 from workbench.plan.user import ContainerUser
@@ -23,6 +23,7 @@ ROOT_VARIABLE, UID_VARIABLE, GID_VARIABLE = "APP_ROOT", "APP_UID", "APP_GID"
 HEADER = "# Written by `workbench compose export`, from [tool.workbench.toolchain]"
 """The first words of an exported file, by which the next export knows that it may replace it."""
 PIDS = 4096
+LOCAL: Document = {"driver": "local"}
 LEFT = {"network", "mounts", "privileged", "cap-add", "devices", "user", "ipc", "ulimits", "log-opts"}
 """What a toolchain decides itself, whatever is configured for an image."""
 
@@ -49,6 +50,8 @@ class Place:
     user: ContainerUser
     facts: HostFacts
     labels: Mapping[str, str] = field(default_factory=dict)
+    beside: Companions | None = None
+    """The services of the project, where some run: containers are in their networks, and are told what kernels are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +112,25 @@ def volume_name(name: str, volume: str) -> str:
 def own(toolchain: Toolchain, tools: Mapping[str, Tool], name: str, place: Place) -> Document:
     """The document for this machine: its images are there, its folders are named from the root on."""
     spelling = _Spelling(toolchain.root, str(place.user.uid), str(place.user.gid), _literal(place.project.rstrip("/")))
+    networks = {f"services-{number}": each for number, each in enumerate(place.beside.networks if place.beside else ())}
     services = {
         key: {
             "image": tool.image,
             # What is not here is built, and no registry is asked for it.
             "pull_policy": "never",
-            **_service(toolchain, tool, spelling, place.facts, private=_variables(number, tool)),
+            **_service(toolchain, _told(tool, place.beside), spelling, place.facts, private=_variables(number, tool)),
+            **({"networks": ["default", *networks]} if networks else {}),
             **({"userns_mode": place.user.userns} if place.user.userns else {}),
             **({"labels": {label: _literal(value) for label, value in place.labels.items()}} if place.labels else {}),
         }
         for number, (key, tool) in enumerate(tools.items())
     }
     volumes = {
-        volume: {
-            "name": volume_name(name, volume),
-            **({"external": True} if made.kind == "memory" else {"driver": "local"}),
-        }
+        volume: {"name": volume_name(name, volume), **({"external": True} if made.kind == "memory" else LOCAL)}
         for volume, made in _named(toolchain, tools).items()
     }
-    return _document(services, volumes)
+    others = {key: {"name": _literal(each), "external": True} for key, each in networks.items()}
+    return _document(services, volumes, others)
 
 
 def portable(
@@ -152,7 +155,7 @@ def portable(
     # Never started; `docker compose build NAME` makes it.
     first = {key: {**_built(tool, names, spelling.project), "profiles": ["build"]} for key, tool in bases.items()}
     volumes = {
-        volume: _in_memory(spelling.uid, spelling.gid) if made.kind == "memory" else {"driver": "local"}
+        volume: _in_memory(spelling.uid, spelling.gid) if made.kind == "memory" else LOCAL
         for volume, made in _named(toolchain, tools).items()
     }
     return _document({**first, **services}, volumes)
@@ -212,8 +215,21 @@ def header(toolchain: Toolchain, tools: Mapping[str, Tool], first: Sequence[str]
     )
 
 
-def _document(services: Document, volumes: Document) -> Document:
-    return {"services": services, **({"volumes": volumes} if volumes else {})}
+def _document(services: Document, volumes: Document, networks: Document | None = None) -> Document:
+    return {
+        "services": services,
+        **({"volumes": volumes} if volumes else {}),
+        **({"networks": networks} if networks else {}),
+    }
+
+
+def _told(tool: Tool, beside: Companions | None) -> Tool:
+    """An image whose containers know where services are; what is said of the image itself goes before."""
+    if beside is None:
+        return tool
+    run = tool.spec.run
+    more = {name: value for name, value in beside.env.items() if name not in run.private}
+    return replace(tool, spec=replace(tool.spec, run=replace(run, env={**more, **run.env})))
 
 
 def _service(
