@@ -472,7 +472,9 @@ def _resume(found: Survey, plan: LaunchPlan, existing: Running) -> Launched | No
 
 
 def _endpoint(found: Survey, running: Running, token: str) -> Endpoint:
-    return ready.endpoint(running, token, classic=found.settings.classic)
+    asked = found.request.path.resolve()
+    notebook = asked.relative_to(found.project.root).as_posix() if asked.suffix == ".ipynb" else ""
+    return ready.endpoint(running, token, classic=found.settings.classic, notebook=notebook)
 
 
 def _python() -> str:

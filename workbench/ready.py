@@ -19,9 +19,11 @@ PATIENCE = 60.0
 """Seconds that a server has to answer."""
 
 
-def endpoint(running: Running, token: str, *, classic: bool = False) -> Endpoint:
-    """Where this workbench answers."""
+def endpoint(running: Running, token: str, *, classic: bool = False, notebook: str = "") -> Endpoint:
+    """Where this workbench answers; with the page of a `notebook`, a path in the project."""
     page = "tree" if classic else "lab"
+    if notebook:
+        page = f"{'notebooks' if classic else 'lab/tree'}/{quote(notebook)}"
     return Endpoint(
         url=f"http://{naming.local_host(running.name)}:{running.port}/{page}?token={quote(token)}",
         api_url=f"http://127.0.0.1:{running.port}/",

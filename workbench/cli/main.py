@@ -33,6 +33,7 @@ COMMANDS = {
     "services": ("services", "Show and control the services beside a workbench."),
     "dock": ("dock", "Other machines whose engines are used from here, over ssh."),
     "sync": ("sync", "Show how a project and its copy on a dock are kept the same."),
+    "tutorial": ("tutorial", "Learn it, in notebooks that check what you do."),
     "prune": ("prune", "Remove what no workbench needs any more."),
     "doctor": ("doctor", "Say what a launch would find here, and how to fix what is missing."),
     "config": ("configuration", "Show the effective configuration and its schema."),

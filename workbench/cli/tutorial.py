@@ -1,0 +1,92 @@
+"""`workbench tutorial`: lessons in notebooks."""
+
+import json as json_
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from workbench.tutorial import Lesson
+
+HEAD = ("", "LESSON", "MINUTES", "DONE")
+
+
+@click.command("tutorial", context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[list | LESSON | check LESSON | reset LESSON]")
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="The folder of your copy.")
+@click.option("--json", is_flag=True, help="With list: one JSON list on standard output.")
+def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int:
+    """Learn containers and Workbench, in notebooks that check what you do.
+
+    LESSON is a number or a name. It is copied into a folder of yours (~/workbench-tutorial) and opened there; what you
+    have done in it stays, whatever comes with a new version of Workbench. Further options are those of run-notebook.
+
+    \b
+    Examples:
+      workbench tutorial             the lessons, and how far you are
+      workbench tutorial 02          begin a lesson, or go on with it
+      workbench tutorial check 02    what is done, and what is left
+      workbench tutorial reset 02    begin it anew; what you did is kept aside
+    """
+    from workbench import tutorial
+
+    verb, *rest = words or ("list",)
+    if verb == "list":
+        _list(json=json)
+        return 0
+    if verb in ("check", "reset"):
+        if len(rest) != 1:
+            raise click.UsageError(f"Which lesson? workbench tutorial {verb} LESSON")
+        lesson = tutorial.find(rest[0])
+        folder = to or tutorial.place(lesson)
+        (_check if verb == "check" else _reset)(lesson, folder)
+        return 0
+    lesson = tutorial.find(verb)
+    return _start(lesson, to or tutorial.place(lesson), rest)
+
+
+def _list(*, json: bool) -> None:
+    from workbench import show, tutorial
+
+    found = [(each, tutorial.done(tutorial.place(each)) & {*each.exercises}) for each in tutorial.lessons()]
+    if json:
+        keys = ("name", "title", "summary", "minutes", "engines", "exercises")
+        told = [{**{key: getattr(each, key) for key in keys}, "done": sorted(done)} for each, done in found]
+        click.echo(json_.dumps(told))
+        return
+    rows = (
+        (each.number, each.title, str(each.minutes), f"{len(done)} of {len(each.exercises)}" if each.exercises else "-")
+        for each, done in found
+    )
+    click.echo(show.table(HEAD, rows))
+    click.echo("Begin one, or go on with it: workbench tutorial 01", err=True)
+
+
+def _start(lesson: "Lesson", folder: Path, options: list[str]) -> int:
+    from workbench import tutorial
+    from workbench.cli.notebook import run_notebook
+
+    for sentence in tutorial.copy(lesson, folder):
+        click.echo(sentence, err=True)
+    click.echo(f"{lesson.number} {lesson.title}: {folder}", err=True)
+    code = run_notebook([str(folder / lesson.notebook), *options], standalone_mode=False, prog_name="run-notebook")
+    return code if isinstance(code, int) else 0
+
+
+def _check(lesson: "Lesson", folder: Path) -> None:
+    from workbench import tutorial
+
+    done = tutorial.done(folder)
+    for number in lesson.exercises:
+        click.echo(f"{'✓' if number in done else '·'} exercise {number}")
+    left = [number for number in lesson.exercises if number not in done]
+    click.echo("The lesson is complete." if not left else f"{len(left)} to go; its notebook says what is missing.")
+
+
+def _reset(lesson: "Lesson", folder: Path) -> None:
+    from workbench import tutorial
+
+    aside = tutorial.reset(lesson, folder)
+    kept = f" What you had is in {aside}." if aside else ""
+    click.echo(f"{folder} is as at the beginning.{kept}", err=True)
