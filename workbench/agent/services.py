@@ -70,8 +70,9 @@ def may_restart(state: State, index: int) -> str:
         key = f'"{name}"' if "." in name else name
         raise NotApproved(
             f"The launch did not allow that {name} is restarted from inside.",
-            f"`[tool.workbench.services.{key}]` with `restart = true` in pyproject.toml allows it, from the next"
-            " `run-notebook --restart` on.",
+            # TOML has no table beside a list of the same name.
+            f"`[tool.workbench.services.{key}]` with `restart = true` in pyproject.toml, in the place of a list of"
+            " services, allows it from the next `run-notebook --restart` on.",
         )
     return name
 

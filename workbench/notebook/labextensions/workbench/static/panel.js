@@ -599,7 +599,7 @@ function services(panel) {
     const dot = make("span", { class: "wb-dot" });
     const title = make("a", { class: "wb-clip", target: "_blank", rel: "noopener" });
     const state = make("span", { class: "wb-muted wb-state" });
-    const ports = make("span", { class: "wb-grow wb-muted wb-ports" });
+    const ports = make("span", { class: "wb-muted wb-ports" });
     const logs = button("Logs", () => panel.logs.toggle(name), "wb-small");
     const restart = button("Restart", () => panel.restart(name, place(name)), "wb-small");
     set(logs, "aria-label", `Logs of ${name}`);
@@ -608,7 +608,7 @@ function services(panel) {
       "li",
       { class: "wb-service" },
       make("div", { class: "wb-line" }, dot, title, state),
-      make("div", { class: "wb-line" }, ports, logs, restart),
+      make("div", { class: "wb-line wb-wraps" }, ports, make("div", { class: "wb-tools" }, logs, restart)),
     );
     return Object.assign(item, { parts: { dot, title, state, ports, logs, restart } });
   }
@@ -741,14 +741,15 @@ function logs(panel) {
   let timer = 0;
   let paused = false;
   const view = make("div", { class: "wb-log", role: "log", tabindex: 0 });
-  const title = make("h3", { class: "wb-grow wb-clip" });
+  const title = make("h3", { class: "wb-clip" });
   const pause = button("Pause", () => ((paused = !paused), mark(pause, paused)), "wb-small");
   const wrap = button("Wrap", () => mark(wrap, view.classList.toggle("wb-wrap")), "wb-small");
   const copy = button("Copy", async () => told(copy, await copied(known.join("\n"))), "wb-small");
   const close = button("✕", () => toggle(whose), "wb-icon");
   set(close, "aria-label", "Close the log");
-  const tools = make("div", { class: "wb-line" }, title, pause, wrap, copy, close);
-  const node = make("section", { class: "wb-section", "aria-label": "Log", hidden: true }, tools, view);
+  const tools = make("div", { class: "wb-tools" }, pause, wrap, copy, close);
+  const head = make("div", { class: "wb-line wb-wraps" }, title, tools);
+  const node = make("section", { class: "wb-section", "aria-label": "Log", hidden: true }, head, view);
   [pause, wrap].forEach((tool) => mark(tool, false));
 
   const shows = (name) => !node.hidden && whose === name;
