@@ -96,6 +96,11 @@ class ServerApp(serverapp.ServerApp):
         self.update_config(Config(settings.defaults(self.terms.place)))
         super().load_config_file(suppress_errors)
 
+    def find_server_extensions(self) -> None:
+        """Whatever a configuration or an option says: some extensions are off."""
+        super().find_server_extensions()
+        self.jpserver_extensions.update(dict.fromkeys(settings.NEVER, False))
+
     def init_configurables(self) -> None:
         """Count the saves of whatever contents manager is configured; sessions are kept."""
         self.saves = Saves()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from workbench.inside.services import declared
+
 Device = Literal["cpu", "gpu"]
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 GPUS = re.compile(r"all|[\w/-]+(,[\w/-]+)*")
@@ -41,6 +43,8 @@ class Place:
     """A folder for what outlives this container, if there is one: notebooks' sessions."""
     panel: bool = True
     """Whether the panel is served."""
+    services: tuple[declared.WebService, ...] = ()
+    """The web interfaces that this server leads to."""
 
     @property
     def python(self) -> Path | None:
@@ -79,6 +83,7 @@ def read_place(environ: Mapping[str, str]) -> Place:
         gpus=_gpus(environ),
         keep=Path(keep) if keep else None,
         panel=environ.get("WORKBENCH_PANEL") != "0",
+        services=declared.read(environ.get(declared.VARIABLE) or "[]"),
     )
 
 

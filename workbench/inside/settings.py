@@ -17,6 +17,8 @@ Sections = dict[str, dict[str, Any]]
 
 LEFT_OUT = ("jupytext", "jupyterlab_jupytext", "notebook", "notebook_shim")
 """Server extensions that cost start time or replace the contents manager; the last two are the classic interface's."""
+NEVER = ("jupyter_server_proxy",)
+"""Server extensions that are off whoever asks for them: this one, a library here, leads to any port and host."""
 LABEXTENSIONS = Path(__file__).resolve().parents[1] / "notebook" / "labextensions"
 """Where the panel's half in the browser lies."""
 LAB_DEFAULTS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -66,6 +68,7 @@ def defaults(place: Place) -> Sections:
                 "jupyterlab": True,
                 "workbench.inside.diffs": True,
                 "workbench.inside.control": place.panel,
+                "workbench.inside.services": bool(place.services),
                 **off,
             },
             "kernel_manager_class": "workbench.inside.app.KernelManagers",
@@ -92,8 +95,8 @@ def write_lab_defaults(place: Place) -> Path:
     folder = place.run / "config" / "labconfig"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "default_setting_overrides.json", LAB_DEFAULTS)
-    off = {} if classic(place) else {"@jupyter-notebook/lab-extension": True}
-    write_json(folder / "page_config.json", {"disabledExtensions": off})
+    off = ["@jupyterhub/jupyter-server-proxy", *([] if classic(place) else ["@jupyter-notebook/lab-extension"])]
+    write_json(folder / "page_config.json", {"disabledExtensions": dict.fromkeys(off, True)})
     return folder.parent
 
 
