@@ -16,8 +16,6 @@ from support.images import Images, printed, project, tidied, unused
 from support.person import MakePerson, Person
 from support.require import require
 
-pytestmark = pytest.mark.xdist_group("toolchain")
-
 EXAMPLE = Path(__file__).parents[2] / "notebooks/09-services-and-pipeline"
 HERE = """
 [tool.workbench.images.{name}]
@@ -57,7 +55,10 @@ def left(me: Person, root: Path) -> list[str]:
     return [name for name in found if name.startswith(mark) and "toolchain" in name]
 
 
-@pytest.fixture(scope="module", params=["docker", "podman"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"toolchain-{name}")) for name in ("docker", "podman")],
+)
 def shapes(request: pytest.FixtureRequest, somebody_for_long: MakePerson) -> Iterator[Images]:
     """The example, up, and its pipeline at its end; on Docker of a normal user."""
     with tidied(somebody_for_long(request.param, normal=request.param == "docker")) as me:
