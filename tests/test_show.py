@@ -50,6 +50,19 @@ def test_a_table_is_as_wide_as_it_needs():
     assert show.table(("A", "B"), [("long word", "x"), ("y", "z")]) == "A          B\nlong word  x\ny          z"
 
 
+def test_a_table_keeps_all_that_it_says_in_a_narrow_terminal():
+    head, path = show.PS_HEAD, "/home/ada/projects/a-long-name/with spaces/analysis"
+    row = ("analysis-1f0c9a7b", "running (starting)", "docker on gpubox", "cpu (gpu ready)", "8888", "12 min", path)
+    shown = show.table(head, [row], 80).splitlines()
+    assert all(len(line) <= 80 for line in shown) and shown[0].startswith("NAME ")
+    # The name is what one types again: it stays whole. Everything else is there as well.
+    assert sum(line.startswith("analysis-1f0c9a7b  ") for line in shown) == 1
+    assert sorted("".join(shown).replace(" ", "")) == sorted("".join((*head, *row)).replace(" ", ""))
+    assert show.table(head, [row], 200) == show.table(head, [row])
+    # Where nothing fits, it is as narrow as it can be.
+    assert max(map(len, show.table(head, [row], 10).splitlines())) < 120
+
+
 def test_an_event_is_a_line_or_nothing():
     assert show.event(Event("step", "install dependencies", step="3")) == "  install dependencies …"
     assert show.event(Event("done", "install dependencies", step="3", seconds=2.04)) == "  install dependencies (2.0 s)"

@@ -2,9 +2,12 @@
 
 import json
 import re
+import textwrap
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import zip_longest
 
 from workbench.errors import WorkbenchError
 from workbench.model import Endpoint, Event, Gpu, Leftover, Running, Stats
@@ -91,13 +94,37 @@ def event(news: Event) -> str | None:
             return None
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as wide as they need, two spaces apart."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
+    """Columns as wide as they need, two spaces apart. Within `width`, cells but the first go on in the next line."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    if width is None:
+        return "\n".join(map(partial(_line, widths), cells))
+    fitting = _fitting(widths, width)
+    return "\n".join(_line(fitting, row) for whole in cells for row in _wrapped(fitting, whole))
+
+
+def _line(widths: Sequence[int], row: Sequence[str]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+LAST, LEAST = 16, 10
+"""Characters that the last column keeps before others get narrower, and that each column keeps."""
+
+
+def _fitting(widths: Sequence[int], width: int) -> list[int]:
+    """The widths in so much room: the last column gives way, then the widest between. A name stays whole."""
+    first, *between, last = widths
+    room = width - 2 * (len(widths) - 1) - first
+    while between and sum(between) + min(last, LAST) > room and max(between) > LEAST:
+        between[between.index(max(between))] -= 1
+    return [first, *between, min(last, max(room - sum(between), LEAST))]
+
+
+def _wrapped(widths: Sequence[int], row: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The lines of a row."""
+    columns = (textwrap.wrap(cell, width, break_on_hyphens=False) for cell, width in zip(row, widths, strict=True))
+    return zip_longest(*columns, fillvalue="")
 
 
 PS_HEAD = ("NAME", "STATE", "ENGINE", "DEVICE", "PORT", "UP", "PROJECT")

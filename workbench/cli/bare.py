@@ -5,13 +5,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workbench.cli.completion import docks
+from workbench.cli.helped import HELP, Command
+
 if TYPE_CHECKING:
     from workbench.docks.bare import Bare
     from workbench.state import State
 
 
-@click.command("notebook", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("name")
+@click.command(
+    "notebook",
+    cls=Command,
+    context_settings=HELP,
+    examples=("box  # this folder's project", "box ~/analysis --no-browser", "ada@box.example.org"),
+)
+@click.argument("name", shell_complete=docks)
 @click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER OPTIONS]")
 @click.option("--port", type=int, metavar="N", help="Port on 127.0.0.1, on both machines.")
@@ -21,9 +29,10 @@ if TYPE_CHECKING:
 def notebook(
     name: str, path: Path, jupyter: tuple[str, ...], port: int | None, no_browser: bool, trust: bool, json: bool
 ) -> None:
-    """Start JupyterLab for the project in PATH on the machine NAME itself, without a container; Ctrl-C stops it.
+    """Start JupyterLab on another machine itself, without a container.
 
-    Workbench has to be installed there. The project is kept the same on both sides for as long as this runs.
+    It is for the project in PATH, on the machine NAME, and Ctrl-C stops it. Workbench has to be installed there. The
+    project is kept the same on both sides for as long as this runs.
     """
     import json as json_
     from dataclasses import asdict

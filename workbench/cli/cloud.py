@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.cli.completion import machines
+from workbench.cli.helped import HELP, Command
+
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
     from workbench.docks.cloud import Machine, MachinePlan
     from workbench.docks.life import Fleet, Owned
 
-HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 JSON = click.option("--json", is_flag=True, help="One JSON document on standard output.")
 YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 WAIT = click.option("--wait", default="5m", metavar="TIME", help="How long to wait until ssh answers; default: 5m.")
@@ -31,7 +33,17 @@ def _at_work(json: bool) -> "Iterator[tuple[Fleet, Terminal]]":
         yield Fleet(book(), Path.home()), ui(0, interactive=not json)
 
 
-@click.command("create", context_settings=HELP)
+@click.command(
+    "create",
+    cls=Command,
+    context_settings=HELP,
+    examples=(
+        "box --idle-stop 2h",
+        "gpubox --gpu --disk 300",
+        "lab --product 'Data science' -p Size=large",
+        "box --dry-run  # what it would be, and cost",
+    ),
+)
 @click.argument("name")
 @click.option("--provider", default="aws", show_default=True, help="Whose machine.")
 @click.option("--type", help="The machine's type; default for aws: t3.large, with --gpu g5.xlarge.")
@@ -50,12 +62,9 @@ def _at_work(json: bool) -> "Iterator[tuple[Fleet, Terminal]]":
 @click.option("--dry-run", is_flag=True, help="Show what would be made, and make nothing.")
 @JSON
 def create(name: str, json: bool, **given: Any) -> int:
-    """Make a machine of a cloud, with an engine, and put it on the list of docks.
+    """Make a machine of a cloud, and put it on the list of docks.
 
-    \b
-    workbench dock create box --idle-stop 2h
-    workbench dock create gpubox --gpu --disk 300
-    workbench dock create lab --product 'Data science' -p Size=large
+    It has an engine. What will be made, and what it costs, is shown before you agree.
     """
     from workbench.docks import cloud
 
@@ -77,13 +86,16 @@ def create(name: str, json: bool, **given: Any) -> int:
     return 0
 
 
-@click.command("start", context_settings=HELP)
-@click.argument("name")
+@click.command("start", cls=Command, context_settings=HELP, examples=("box", "box --from here  # from a new network"))
+@click.argument("name", shell_complete=machines)
 @click.option("--from", "allow", metavar="CIDR|here", help="Let ssh in from there instead; `here`: where you are now.")
 @WAIT
 @JSON
 def start(name: str, allow: str | None, wait: str, json: bool) -> None:
-    """Start a dock that was stopped, or has stopped itself. Its new address goes to the list."""
+    """Start a dock that was stopped, or has stopped itself.
+
+    Its new address goes to the list.
+    """
     from workbench.docks import cloud, life
 
     patience = cloud.seconds(wait)
@@ -93,22 +105,28 @@ def start(name: str, allow: str | None, wait: str, json: bool) -> None:
     _tell(name, machine, json)
 
 
-@click.command("stop", context_settings=HELP)
-@click.argument("name")
+@click.command("stop", cls=Command, context_settings=HELP, examples=("box", "box --json  # for programs"))
+@click.argument("name", shell_complete=machines)
 @JSON
 def stop(name: str, json: bool) -> None:
-    """Stop a dock: workbenches on it end, its disk stays and costs a little."""
+    """Stop a dock: workbenches on it end, its disk stays.
+
+    A disk costs a little, also while its machine is stopped.
+    """
     with _at_work(json) as (fleet, terminal):
         machine = fleet.stop(name, terminal)
     _tell(name, machine, json)
 
 
-@click.command("destroy", context_settings=HELP)
-@click.argument("name")
+@click.command("destroy", cls=Command, context_settings=HELP, examples=("box", "box --yes  # in scripts"))
+@click.argument("name", shell_complete=machines)
 @YES
 @JSON
 def destroy(name: str, yes: bool, json: bool) -> int:
-    """Remove a dock with its machine and disk, for ever. One that was not made here is left alone."""
+    """Remove a dock with its machine and disk, for ever.
+
+    What is lost is shown before you agree. A machine that was not made here is left alone.
+    """
     from workbench.docks import life
 
     with _at_work(json) as (fleet, terminal):

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.helped import Group
 
-@click.group("config")
+
+@click.group("config", cls=Group, examples=("show", "schema > workbench.schema.json", "migrate --print"))
 def config_command() -> None:
-    """Show the effective configuration and its schema; say dockerutils.cfg in TOML."""
+    """Show the effective configuration, its origins and its schema."""
 
 
-@config_command.command("show")
+@config_command.command("show", examples=("", "~/analysis --json  # of another project, for programs"))
 @click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", is_flag=True, help="One JSON object on standard output.")
 def show_settings(path: Path, json: bool) -> None:
@@ -18,6 +20,7 @@ def show_settings(path: Path, json: bool) -> None:
     import json as json_
 
     from workbench import config, project, show
+    from workbench.cli.terminal import table
     from workbench.flow import current_environ
 
     described = config.describe(config.load(project.find(path), current_environ(), {}))
@@ -25,10 +28,10 @@ def show_settings(path: Path, json: bool) -> None:
     if json:
         click.echo(json_.dumps({name: {"value": value, "origin": origin} for name, value, origin in rows}))
     else:
-        click.echo(show.table(("SETTING", "VALUE", "FROM"), rows))
+        table(("SETTING", "VALUE", "FROM"), rows)
 
 
-@config_command.command("schema")
+@config_command.command("schema", examples=("", "> workbench.schema.json  # for an editor"))
 def schema() -> None:
     """Print the JSON schema of `[tool.workbench]`."""
     import json as json_
@@ -38,11 +41,14 @@ def schema() -> None:
     click.echo(json_.dumps(config.schema(), indent=2))
 
 
-@config_command.command("migrate")
+@config_command.command("migrate", examples=("--print  # only look", "~/analysis  # another project"))
 @click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.option("--print", "only_print", is_flag=True, help="Write nothing; print the tables.")
 def migrate(path: Path, only_print: bool) -> None:
-    """Say docker/dockerutils.cfg again in the project's TOML, where it means the same."""
+    """Write docker/dockerutils.cfg as tables of the project's TOML.
+
+    They mean the same; the old file can then go.
+    """
     from workbench import project
     from workbench.images import migrate
 

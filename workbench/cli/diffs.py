@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workbench.cli.helped import Command
+
 if TYPE_CHECKING:
     from workbench.review.findings import Finding
     from workbench.review.scope import Scope
@@ -24,7 +26,16 @@ repos:
         require_serial: true"""
 
 
-@click.command("diffs")
+@click.command(
+    "diffs",
+    cls=Command,
+    examples=(
+        "  # of every notebook of this project",
+        "a.ipynb notebooks/  # of these",
+        "--check  # in CI: exit code 1 for old ones",
+        "--init  # what git is to know of them",
+    ),
+)
 @click.argument("paths", nargs=-1, type=PATHS)
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a copy is not up to date.")
 @click.option("--fix", is_flag=True, help="With --check: write what is lacking, still with exit code 1 (for hooks).")
@@ -32,7 +43,7 @@ repos:
 @click.option("--init", is_flag=True, help="Add to .gitattributes and .gitignore the lines that copies want.")
 @click.option("--json", is_flag=True, help="One JSON document on standard output.")
 def diffs_command(paths: tuple[Path, ...], check: bool, fix: bool, watch: bool, init: bool, json: bool) -> int:
-    """Write the copies to review, .diffs/NAME.py and .diffs/NAME.html, of the notebooks in PATHS.
+    """Write the copies of notebooks that are for review: .diffs/NAME.py, .html.
 
     PATHS are notebooks or folders; without any, this folder's project is meant.
     """
@@ -146,12 +157,19 @@ def _init(paths: Sequence[Path]) -> int:
     return 0
 
 
-@click.command("diff")
+@click.command(
+    "diff",
+    cls=Command,
+    examples=("a.ipynb  # since the last commit", "a.ipynb main", "a.ipynb v1.0 v1.1  # between two revisions"),
+)
 @click.argument("notebook", type=PATHS)
 @click.argument("revisions", nargs=-1, metavar="[REV [REV]]")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def diff_command(notebook: Path, revisions: tuple[str, ...], no_browser: bool) -> int:
-    """Compare NOTEBOOK with a git revision (default: HEAD), or two revisions of it, in nbdime's web view."""
+    """Compare a notebook with a git revision, or two revisions of it.
+
+    Without a REV it is HEAD. The comparison is nbdime's, in the browser.
+    """
     from workbench.cli.signals import as_interrupt
     from workbench.flow import current_environ
     from workbench.ready import can_open_browser

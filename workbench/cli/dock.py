@@ -8,19 +8,25 @@ import click
 
 from workbench import __version__
 from workbench.cli import bare, cloud
+from workbench.cli.completion import docks, listed_docks
+from workbench.cli.helped import HELP, Group
 
-HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-@click.group("dock", context_settings=HELP)
+@click.group(
+    "dock",
+    cls=Group,
+    context_settings=HELP,
+    examples=("add box ada@box.example.org", "ls  # what answers, and what it has", "ssh box"),
+)
 def dock_command() -> None:
     """Other machines, reached by your own ssh, whose engines are used from here.
 
-    A name of ~/.ssh/config is a dock without further ado; `add` gives a name to any other machine.
+    A name of ~/.ssh/config is a dock without further ado; `add` gives a name to any other machine. `source dock NAME`
+    has a shell's docker commands go there, until `castoff`.
     """
 
 
-@dock_command.command("add", context_settings=HELP)
+@dock_command.command("add", context_settings=HELP, examples=("box ada@box.example.org", "lab 192.0.2.7:2222"))
 @click.argument("name")
 @click.argument("host", metavar="[USER@]HOST[:PORT]")
 def add(name: str, host: str) -> None:
@@ -32,8 +38,8 @@ def add(name: str, host: str) -> None:
     click.echo(f"{name} is {host}. What it has: workbench dock doctor {name}", err=True)
 
 
-@dock_command.command("rm", context_settings=HELP)
-@click.argument("name")
+@dock_command.command("rm", context_settings=HELP, examples=("box",))
+@click.argument("name", shell_complete=listed_docks)
 def remove(name: str) -> None:
     """Take a machine off the list. Nothing happens to the machine."""
     from workbench.docks.book import book
@@ -42,14 +48,17 @@ def remove(name: str) -> None:
     click.echo(f"{gone.name} ({gone.host}) is no longer on the list.", err=True)
 
 
-@dock_command.command("ls", context_settings=HELP)
-@click.argument("names", nargs=-1)
+@dock_command.command("ls", context_settings=HELP, examples=("", "box lab  # only these", "--json  # for programs"))
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=docks)
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def ls(names: tuple[str, ...], json: bool) -> None:
-    """Show each dock: whether it answers (in 5 s at most), its engine, GPUs, load and workbenches."""
+    """Show each dock: whether it answers, and what it has.
+
+    That is its engine, GPUs, load and workbenches. One that does not answer within 5 s counts as away.
+    """
     from dataclasses import asdict
 
-    from workbench import show
+    from workbench.cli.terminal import table
     from workbench.docks import look
     from workbench.docks.book import book
 
@@ -61,14 +70,16 @@ def ls(names: tuple[str, ...], json: bool) -> None:
             json_.dumps([{**asdict(each), "dock": each.dock.name, "host": str(each.dock.host)} for each in found])
         )
     elif found:
-        click.echo(show.table(look.HEAD, map(look.row, found)))
+        table(look.HEAD, map(look.row, found))
     else:
         click.echo("No docks. `workbench dock add NAME [USER@]HOST` puts a machine on the list.", err=True)
 
 
-@dock_command.command("ssh", context_settings={**HELP, "allow_interspersed_args": False})
-@click.argument("name")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@dock_command.command(
+    "ssh", context_settings={**HELP, "allow_interspersed_args": False}, examples=("box", "box nvidia-smi")
+)
+@click.argument("name", shell_complete=docks)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND [ARGS...]]")
 def ssh_(name: str, command: tuple[str, ...]) -> int:
     """Open a terminal on a dock, or run a command there."""
     import shlex
@@ -80,11 +91,14 @@ def ssh_(name: str, command: tuple[str, ...]) -> int:
     return process.attach(("ssh", *host.words, *((shlex.join(command),) if command else ())))
 
 
-@dock_command.command("doctor", context_settings=HELP)
-@click.argument("name")
+@dock_command.command("doctor", context_settings=HELP, examples=("box", "box --json  # for programs"))
+@click.argument("name", shell_complete=docks)
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def doctor(name: str, json: bool) -> int:
-    """Say what a dock lacks, and how to mend it. Exit code 6 when it cannot be used."""
+    """Say what a dock lacks, and how to mend it.
+
+    The exit code is 6 when it cannot be used.
+    """
     from dataclasses import asdict
 
     from workbench.docks import look
@@ -101,12 +115,19 @@ def doctor(name: str, json: bool) -> int:
     return 0 if all(each.ok for each in found if each.what in ("ssh", "engine")) else 6
 
 
-@dock_command.command("env", context_settings=HELP)
-@click.argument("name")
+@dock_command.command(
+    "env",
+    context_settings=HELP,
+    examples=("--shell fish box | source", "box  # what would be read"),
+)
+@click.argument("name", shell_complete=docks)
 @click.option("--shell", type=click.Choice(["bash", "zsh", "fish"]), default="bash", help="Whose words to print.")
 @click.option("--pid", type=int, default=None, help="The process with which it ends; default: the calling shell.")
 def env(name: str, shell: str, pid: int | None) -> None:
-    """Print what has a shell's docker commands go to a dock, until `castoff`: for eval, see `source dock NAME`."""
+    """Print what has a shell's docker commands go to a dock.
+
+    The shell is to read it, and `castoff` undoes it. In bash and zsh, `source dock NAME` does both.
+    """
     import os
     from pathlib import Path
 
@@ -126,10 +147,13 @@ def env(name: str, shell: str, pid: int | None) -> None:
         # Until the holder holds it too: the tunnel outlives its last holder by some seconds.
 
 
-@dock_command.command("context", context_settings=HELP)
-@click.argument("name")
+@dock_command.command("context", context_settings=HELP, examples=("box  # then: docker --context box ps",))
+@click.argument("name", shell_complete=docks)
 def context(name: str) -> None:
-    """Have a Docker context for a dock: `docker --context NAME …` then goes there by itself."""
+    """Have a Docker context for a dock.
+
+    `docker --context NAME …` then goes there by itself.
+    """
     import shlex
 
     from workbench.docks import contexts
@@ -139,8 +163,8 @@ def context(name: str) -> None:
     click.echo(f"$ {shlex.join(made)}" if made else f"The context {name} is there already.", err=True)
 
 
-@dock_command.command("trust", context_settings=HELP)
-@click.argument("name")
+@dock_command.command("trust", context_settings=HELP, examples=("box", "box --no"))
+@click.argument("name", shell_complete=listed_docks)
 @click.option("--no", "distrust", is_flag=True, help="Do not trust it any more.")
 def trust(name: str, distrust: bool) -> None:
     """Say that you trust a dock as you trust this machine.

@@ -4,11 +4,13 @@ import json as json_
 
 import click
 
+from workbench.cli.helped import Command
 
-@click.command("doctor")
+
+@click.command("doctor", cls=Command, examples=("", "--json  # for programs"))
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def doctor_command(json: bool) -> int:
-    """Say what a launch would find here, and how to fix what is missing. Exit code 3 when nothing can run."""
+    """Say what a launch would find here, and how to fix what is missing."""
     from workbench.checks import check
     from workbench.flow import current_environ
 

@@ -5,16 +5,17 @@ from pathlib import Path
 import click
 
 from workbench import __version__
+from workbench.cli.helped import HELP, Command
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, context_settings=HELP, examples=("", "~/analysis  # of another project"))
 @click.argument("path", required=False, default=".", type=click.Path(path_type=Path, readable=False))
 @click.version_option(__version__, "--version", prog_name="genversion")
 def genversion(path: Path) -> None:
-    """Write the version that the project takes from git into a file, for containers without `.git`.
+    """Write the version from git into a file, for images without `.git`.
 
-    With versioneer that is _version.py.bld, for an image's _version.py; with setuptools-scm and hatch-vcs it is
-    _version.env.bld, the variable that their builds read.
+    It is for a project that takes its version from there. With versioneer the file is _version.py.bld, for an image's
+    _version.py; with setuptools-scm and hatch-vcs it is _version.env.bld, the variable that their builds read.
     """
     from workbench import project
     from workbench.images import version

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from workbench import __version__
+from workbench.cli import helped
+from workbench.cli.completion import builds, images
 
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from workbench.images.survey import Survey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def _shared(*, plan: bool = True) -> Callable[[Command], Command]:
@@ -59,8 +60,18 @@ def _at_work(given: Mapping[str, Any]) -> "Iterator[tuple[Survey, Terminal]]":
         yield found, terminal
 
 
-@click.command("build", context_settings=HELP)
-@click.argument("images", nargs=-1, metavar="IMAGE…|all|clean")
+@click.command(
+    "build",
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=(
+        "dev  # docker/dev/Dockerfile, and its base",
+        "all  # every folder, docker/base first",
+        "dev --dry-run  # only show the commands",
+        "clean  # remove the project's images",
+    ),
+)
+@click.argument("images", nargs=-1, metavar="IMAGE…|all|clean", shell_complete=builds)
 @click.option("--force-build-base", "--force_build_base", "-f", "base", is_flag=True, help="Build the base along.")
 @NAME
 @TAG
@@ -70,12 +81,9 @@ def _at_work(given: Mapping[str, Any]) -> "Iterator[tuple[Survey, Terminal]]":
 @TRUST
 @_shared()
 def build_command(images: tuple[str, ...], **given: Any) -> None:
-    """Build images of the project: each folder of docker/ with a Dockerfile is one, called PROJECT-FOLDER:USER.
+    """Build images of the project.
 
-    \b
-    build-image dev           docker/dev/Dockerfile, with what it is built on
-    build-image all           every folder, docker/base first
-    build-image clean         remove the project's images
+    Each folder of docker/ with a Dockerfile is one, called PROJECT-FOLDER:USER.
     """
     from workbench.images import build
     from workbench.images.survey import require_names
@@ -104,8 +112,13 @@ def build_command(images: tuple[str, ...], **given: Any) -> None:
         _json(given, described)
 
 
-@click.command("run", context_settings=HELP)
-@click.argument("image", required=False)
+@click.command(
+    "run",
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=("dev", "dev -- pytest -x", "app --detach --open", "dev --gpu --dry-run  # only show the command"),
+)
+@click.argument("image", required=False, shell_complete=images)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS…]]")
 @click.option("--args", "-a", help="Further options of `docker run`, as one text.")
 @click.option("--keep", "-k", is_flag=True, help="Keep the container when it has ended.")
@@ -122,12 +135,9 @@ def build_command(images: tuple[str, ...], **given: Any) -> None:
 @TRUST
 @_shared()
 def run_command(image: str | None, command: tuple[str, ...], **given: Any) -> int:
-    """Start a container of an image of the project, as it is configured, with this terminal.
+    """Start a container of an image of the project.
 
-    \b
-    run-image dev
-    run-image dev -- pytest -x
-    run-image app --detach --open
+    It has what is configured for the image, and this terminal unless you leave it running.
     """
     from workbench.images import run
     from workbench.images.survey import require_names
@@ -159,18 +169,23 @@ def run_command(image: str | None, command: tuple[str, ...], **given: Any) -> in
         return 0
 
 
-@click.command("publish", context_settings=HELP)
-@click.argument("image", required=False)
+@click.command(
+    "publish",
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=("app", "app --to quay.io/team/app:1.2", "app --dry-run  # only show the commands"),
+)
+@click.argument("image", required=False, shell_complete=images)
 @NAME
 @TAG
 @click.option("--to", metavar="REF", help="The name in a registry, in place of the configured one.")
 @TRUST
 @_shared()
 def publish_command(image: str | None, **given: Any) -> None:
-    """Push an image of the project to its registry, and print the digest that it has there.
+    """Push an image of the project to its registry.
 
-    Where it goes stands in its publication-tag. You are logged in as with `docker login`; for image_repo=aws the
-    credentials are those of the AWS tools.
+    What is printed is its name with the digest that it has there. Where it goes stands in its publication-tag. You
+    are logged in as with `docker login`; for image_repo=aws the credentials are those of the AWS tools.
     """
     from workbench.cli.planned import line
     from workbench.images import publish
@@ -189,12 +204,17 @@ def publish_command(image: str | None, **given: Any) -> None:
             click.echo(done.pinned)
 
 
-@click.command("pull", context_settings=HELP)
-@click.argument("image", required=False)
+@click.command(
+    "pull", cls=helped.Command, context_settings=helped.HELP, examples=("app", "app --from quay.io/team/app:1.2")
+)
+@click.argument("image", required=False, shell_complete=images)
 @click.option("--from", "to", metavar="REF", help="The name in a registry, in place of the configured one.")
 @_shared(plan=False)
 def pull_command(image: str | None, **given: Any) -> None:
-    """Fetch an image of the project from where it is published, under its name here."""
+    """Fetch an image of the project from where it is published.
+
+    It is called here as if it had been built here.
+    """
     from workbench.images import publish
     from workbench.images.survey import require_names
 
@@ -206,13 +226,18 @@ def pull_command(image: str | None, **given: Any) -> None:
         terminal.note(f"{local} is here.")
 
 
-@click.command("transfer", context_settings=HELP)
-@click.argument("image")
+@click.command(
+    "transfer",
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=("dev ada@box.example.org", "ubuntu:24.04 box  # a name of ~/.ssh/config", "dev box --sudo"),
+)
+@click.argument("image", shell_complete=images)
 @click.argument("host")
 @click.option("--sudo", is_flag=True, help="The engine there is root's: use sudo (without a password).")
 @_shared()
 def transfer_command(image: str, host: str, **given: Any) -> None:
-    """Send an image to the engine of another machine by ssh: only the layers that it lacks.
+    """Send an image to another machine by ssh: the layers that it lacks.
 
     IMAGE is an image of the project, or any image here; HOST is [USER@]HOST[:PORT], or a name of ~/.ssh/config.
     """
@@ -240,11 +265,16 @@ def transfer_command(image: str, host: str, **given: Any) -> None:
         terminal.note(f"{reference} is on {machine}: {show.size(done.sent)} sent in {spent}{kept}.")
 
 
-@click.command("images", context_settings=HELP)
+@click.command(
+    "images",
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=("", "-C ~/analysis --json  # of another project"),
+)
 @_shared(plan=False)
 def images_command(**given: Any) -> None:
-    """List the project's images: what each is called, its size, age and digest, and what changed since it was built."""
-    from workbench import show
+    """List the project's images, and what changed since they were built."""
+    from workbench.cli.terminal import table
     from workbench.images import listing
 
     with _at_work(given) as (found, _):
@@ -252,7 +282,7 @@ def images_command(**given: Any) -> None:
     if given["json"]:
         _json(given, [_described(each) for each in listed])
     elif listed:
-        click.echo(show.table(IMAGES_HEAD, map(_row, listed)))
+        table(IMAGES_HEAD, map(_row, listed))
     else:
         click.echo("This project has no images. docker/NAME/Dockerfile makes one: say docker/dev.", err=True)
 
@@ -429,11 +459,12 @@ def _json(given: Mapping[str, Any], document: object) -> None:
 
 def _main(name: str, command: click.Command) -> Callable[[], None]:
     """The entry point of a command that has dockerutils' name."""
-    named = click.version_option(__version__, "--version", prog_name=name)(command)
 
     def run() -> None:
         from workbench.cli import edge
 
+        # Not before: `workbench build` has no version of its own.
+        named = click.version_option(__version__, "--version", prog_name=name)(command)
         edge.run(lambda: named(standalone_mode=False, prog_name=name), json="--json" in sys.argv)
 
     return run

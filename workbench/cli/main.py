@@ -3,10 +3,15 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench import __version__
+from workbench.cli.helped import HELP, Command, Group
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "ps": ("lifecycle", "List workbenches."),
@@ -37,10 +42,11 @@ COMMANDS = {
     "prune": ("prune", "Remove what no workbench needs any more."),
     "doctor": ("doctor", "Say what a launch would find here, and how to fix what is missing."),
     "config": ("configuration", "Show the effective configuration and its schema."),
+    "completion": ("completion", "Print the script that completes our commands in a shell."),
 }
 
 
-class _Late(click.Group):
+class _Late(Group):
     """A group that knows its commands' names and first lines without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -53,12 +59,31 @@ class _Late(click.Group):
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The same for a shell: one that completes must not wait for every module."""
+        from click.shell_completion import CompletionItem
+
+        found = [(name, line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
+        return [
+            *(CompletionItem(name, help=line) for name, line in found),
+            *Command.shell_complete(self, ctx, incomplete),
+        ]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Late,
+    context_settings=HELP,
+    examples=(
+        "ps  # what runs",
+        "logs --follow  # the log of this folder's workbench",
+        "stop ~/analysis  # that of another folder",
+        "doctor  # what is missing here, and how to mend it",
+    ),
+)
 @click.version_option(__version__, "--version", prog_name="workbench")
 def workbench() -> None:
     """See and control the workbenches of this machine. `run-notebook` starts one.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from workbench import __version__
+from workbench.cli import completion, helped
 
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
@@ -40,14 +41,33 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
     return click.option(*names, default=None, **rest)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=helped.Command,
+    context_settings=helped.HELP,
+    examples=(
+        "  # this folder's project",
+        "~/analysis --detach  # another one, left running",
+        "--gpu --with db,mlflow  # on the GPU, with two services beside it",
+        "--dock box  # on another machine",
+    ),
+)
 @click.argument("path", required=False, default=".", type=click.Path(readable=False), metavar="[PATH|URL[@REF]]")
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER OPTIONS]")
-@_option("--device", metavar="auto|cpu|gpu|gpu:0,1", help="What computes; GPUs by index or UUID.")
+@_option(
+    "--device",
+    metavar="auto|cpu|gpu|gpu:0,1",
+    shell_complete=completion.devices,
+    help="What computes; GPUs by index or UUID.",
+)
 @_option("--cpu", "device", flag_value="cpu", help="Same as --device cpu: no GPU at all.")
 @_option("--gpu", "-g", "device", flag_value="gpu", help="Same as --device gpu: kernels start on it.")
 @_option("--engine", type=click.Choice(["auto", "docker", "podman", "local"]), help="What runs the workbench.")
-@_option("--dock", metavar="NAME", help="Run it on this machine, reached by ssh: a dock, or [USER@]HOST[:PORT].")
+@_option(
+    "--dock",
+    metavar="NAME",
+    shell_complete=completion.docks,
+    help="Run it on this machine, reached by ssh: a dock, or [USER@]HOST[:PORT].",
+)
 @click.option("--ship", is_flag=True, help="With --dock: build the image here, and send what is missing of it.")
 @_option("--image", metavar="REF", help="Use this image as the base (pulled when absent).")
 @_option("--as-is/--no-as-is", help="Start the image without adding anything to it.")
@@ -62,7 +82,13 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @_option("--env", "-e", multiple=True, metavar="K=V", help="Environment variable for kernels (repeatable).")
 @_option("--env-file", metavar="FILE", help="File of environment variables.")
 @_option("--mount", "mounts", multiple=True, metavar="SRC:DST[:ro]", help="Another folder to see inside (repeatable).")
-@_option("--with", "services", metavar="NAME,…|all", help="Services of compose.yaml to have beside it.")
+@_option(
+    "--with",
+    "services",
+    metavar="NAME,…|all",
+    shell_complete=completion.wanted_services,
+    help="Services of compose.yaml to have beside it.",
+)
 @_option("--memory", metavar="4g", help="Memory limit.")
 @_option("--cpus", type=float, metavar="N", help="CPU limit, in cores.")
 @_option("--shm-size", metavar="1g", help="Shared memory size.")
@@ -75,10 +101,11 @@ def _option(*names: str, **rest: Any) -> Callable[[Command], Command]:
 @click.option("--quiet", "-q", is_flag=True, help="Errors only.")
 @click.version_option(__version__, "--version", prog_name="run-notebook")
 def run_notebook(path: str, jupyter: tuple[str, ...], **given: Any) -> int:
-    """Start JupyterLab for the project in PATH (default: this folder), in a container or without one.
+    """Start JupyterLab for the project in PATH, or in this folder.
 
-    A second call finds the running workbench and opens it again. Options after `--` go to Jupyter. The address of a
-    git repository is cloned into the cache, and started once you have agreed to that.
+    It runs in a container, or without one where there is no engine. A second call finds the running workbench and
+    opens it again. Options after `--` go to Jupyter. The address of a git repository is cloned into the cache, and
+    started once you have agreed to that.
     """
     from workbench.cli.signals import as_interrupt
     from workbench.cli.terminal import ui

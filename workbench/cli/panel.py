@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.errors import EngineError
-from workbench.workbenches import only
+from workbench.cli.completion import running
+from workbench.cli.helped import Command
 
 if TYPE_CHECKING:
     from workbench.agent.process import Who
     from workbench.workbenches import Found
 
 
-@click.command("panel")
-@click.argument("name", required=False, default=".")
+@click.command(
+    "panel", cls=Command, examples=("", "--repair", "~/analysis --json  # that of another folder, for programs")
+)
+@click.argument("name", required=False, default=".", shell_complete=running)
 @click.option("--repair", is_flag=True, help="Start the agent where it is gone.")
 @click.option("--json", is_flag=True, help="One JSON document on standard output.")
 def panel_command(name: str, repair: bool, json: bool) -> int:
-    """Say whether an agent serves a running workbench, so that its panel can control it."""
+    """Say whether the panel of a running workbench can control it.
+
+    For that an agent has to serve it, a process on this machine. The exit code is 1 when there is none.
+    """
     from workbench.agent import process
+    from workbench.workbenches import only
 
     with only(name) as found:
         if repair:
@@ -33,6 +39,7 @@ def panel_command(name: str, repair: bool, json: bool) -> int:
 def _repair(found: "Found") -> None:
     from workbench import approved
     from workbench.agent import process
+    from workbench.errors import EngineError
 
     kept = approved.read(found.state)
     if kept and kept.settings.as_is:

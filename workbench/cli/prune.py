@@ -1,19 +1,27 @@
 """`workbench prune`: remove what no workbench needs any more."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from workbench import show
-from workbench.model import Leftover
+from workbench.cli.helped import Command
+
+if TYPE_CHECKING:
+    from workbench.model import Leftover
 
 HEAD = ("WHAT", "NAME", "SIZE", "WHY")
 
 
-@click.command("prune")
+@click.command("prune", cls=Command, examples=("--dry-run  # what would go, with sizes", "--yes  # in scripts"))
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
-    """Remove stopped workbenches, their HOME, old images and environments, unused networks. Only what is ours."""
+    """Remove what no workbench needs any more, once you agree.
+
+    That is: stopped workbenches with their HOME, old images and environments, unused networks. Only what is ours.
+    """
+    from workbench import show
     from workbench.recreate import projects_at_work
     from workbench.workbenches import asked
 
@@ -32,13 +40,16 @@ def prune_command(dry_run: bool, yes: bool, json: bool) -> None:
         click.echo(f"Removed {len(found)}, {show.size(freed)} freed.", err=True)
 
 
-def _list(found: list[Leftover], *, json: bool) -> None:
+def _list(found: "list[Leftover]", *, json: bool) -> None:
     import json as json_
     from dataclasses import asdict
+
+    from workbench import show
+    from workbench.cli.terminal import table
 
     if json:
         click.echo(json_.dumps([asdict(leftover) for leftover in found]))
     elif found:
-        click.echo(show.table(HEAD, (show.leftover_row(leftover) for leftover in found)))
+        table(HEAD, (show.leftover_row(leftover) for leftover in found))
     else:
         click.echo("Nothing to remove.", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.plan import services as plan
+from workbench.cli import completion, helped
 
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.services.beside import Services
     from workbench.services.life import Group
 
-NAMES = click.argument("names", nargs=-1, metavar="[NAME...]")
+NAMES = click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=completion.services)
 TERMINATED = 143
 """Exit code of what a SIGTERM has ended: as it should be."""
 HEAD = ("SERVICE", "STATE", "PORTS", "STOPS WITH THE WORKBENCH")
@@ -36,6 +36,7 @@ class Opened:
     def check(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names, all of which the file has."""
         from workbench.model import ServiceUse
+        from workbench.plan import services as plan
 
         return plan.wanted(self.services.source.stack, {name: ServiceUse() for name in names})
 
@@ -48,10 +49,20 @@ class Opened:
         return process.attach(command, env=self.group.program.env)
 
 
-@click.group("services", invoke_without_command=True)
+@click.group(
+    "services",
+    cls=helped.Group,
+    invoke_without_command=True,
+    examples=("  # what there is, and what it is doing", "up db", "logs --follow db", "down"),
+)
 @click.option("--path", default=".", type=click.Path(path_type=Path), help="The project; default: this folder's.")
 @click.option("--engine", type=click.Choice(["docker", "podman"]), help="What runs them; default: the workbench's.")
-@click.option("--dock", metavar="NAME", help="The machine that runs them; default: the workbench's.")
+@click.option(
+    "--dock",
+    metavar="NAME",
+    shell_complete=completion.docks,
+    help="The machine that runs them; default: the workbench's.",
+)
 @click.option("--verbose", "-v", count=True, help="Show commands and the tools' own output.")
 @click.pass_context
 def services_command(context: click.Context, path: Path, engine: str | None, dock: str | None, verbose: int) -> None:
@@ -65,12 +76,15 @@ def services_command(context: click.Context, path: Path, engine: str | None, doc
         context.invoke(list_command)
 
 
-@services_command.command("ls")
+@services_command.command("ls", examples=("", "--json  # for programs"))
 @click.option("--json", is_flag=True, help="One JSON list on standard output.")
 @click.pass_context
 def list_command(context: click.Context, json: bool) -> None:
-    """List the services, what they are doing, and where they are published."""
-    from workbench import show
+    """List the services, what they are doing, and where.
+
+    The ports are those at which they are published on this machine.
+    """
+    from workbench.cli.terminal import table
     from workbench.services import life
 
     with _opened(context) as found:
@@ -81,16 +95,20 @@ def list_command(context: click.Context, json: bool) -> None:
             click.echo(json_.dumps(rows))
             return
         click.echo(f"{found.services.source.stack.name}, by {found.group.program}", err=True)
-        click.echo(show.table(HEAD, (_row(name, states.get(name, []), ours=name in ours) for name in known)))
+        table(HEAD, (_row(name, states.get(name, []), ours=name in ours) for name in known))
 
 
-@services_command.command("up")
+@services_command.command("up", examples=("  # all that the workbench has", "db mlflow", "--build api"))
 @click.option("--build", is_flag=True, help="Build their images anew before.")
 @click.option("--trust", is_flag=True, help="Approve what the Compose file asks of this machine.")
 @NAMES
 @click.pass_context
 def up_command(context: click.Context, names: tuple[str, ...], build: bool, trust: bool) -> int:
-    """Start services, and bring those that run up to the file. Without a NAME: all that the workbench has."""
+    """Start services, and bring those that run up to the file.
+
+    Without a NAME: all that the workbench has.
+    """
+    from workbench.plan import services as plan
     from workbench.services import life
 
     with _opened(context) as found:
@@ -105,12 +123,15 @@ def up_command(context: click.Context, names: tuple[str, ...], build: bool, trus
     return 0
 
 
-@services_command.command("down")
+@services_command.command("down", examples=("  # all of them", "db", "--volumes  # with what they have kept"))
 @click.option("--volumes", is_flag=True, help="Remove their volumes too: what they have kept is lost.")
 @NAMES
 @click.pass_context
 def down_command(context: click.Context, names: tuple[str, ...], volumes: bool) -> int:
-    """Stop services and remove their containers; without a NAME all of them, with their networks. Volumes stay."""
+    """Stop services and remove their containers. Volumes stay.
+
+    Without a NAME it is all of them, with their networks.
+    """
     from workbench.services import life
 
     with _opened(context) as found:
@@ -127,7 +148,7 @@ def down_command(context: click.Context, names: tuple[str, ...], volumes: bool) 
     return code
 
 
-@services_command.command("logs")
+@services_command.command("logs", examples=("", "--follow --tail 20 db"))
 @click.option("--follow", "-f", is_flag=True, help="Go on until they stop.")
 @click.option("--tail", "-n", type=int, default=None, help="Only the last N lines of each.")
 @NAMES
@@ -139,8 +160,12 @@ def logs_command(context: click.Context, names: tuple[str, ...], follow: bool, t
         return found.compose("logs", *(["--follow"] if follow else []), *last, *found.check(names))
 
 
-@services_command.command("exec", context_settings={"allow_interspersed_args": False})
-@click.argument("name")
+@services_command.command(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    examples=("db psql -U postgres", "cache redis-cli ping"),
+)
+@click.argument("name", shell_complete=completion.services)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGS...]")
 @click.pass_context
 def exec_command(context: click.Context, name: str, argv: tuple[str, ...]) -> int:
@@ -153,11 +178,14 @@ def exec_command(context: click.Context, name: str, argv: tuple[str, ...]) -> in
         return found.compose("exec", *plain, name, *argv)
 
 
-@services_command.command("restart")
+@services_command.command("restart", examples=("db", "  # all of them"))
 @NAMES
 @click.pass_context
 def restart_command(context: click.Context, names: tuple[str, ...]) -> int:
-    """Stop and start services as they are; without a NAME all of them."""
+    """Stop and start services as they are.
+
+    Without a NAME it is all of them.
+    """
     with _opened(context) as found:
         return found.compose("restart", *found.check(names))
 

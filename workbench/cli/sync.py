@@ -5,22 +5,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.errors import DockError
+from workbench.cli.completion import workbenches
+from workbench.cli.helped import Command
 
 if TYPE_CHECKING:
     from workbench.docks.sync.copy import Status
 
 
-@click.command("sync")
-@click.argument("name", required=False, default=".")
+@click.command("sync", cls=Command, examples=("", "--wait  # before you look at results here", "~/analysis --json"))
+@click.argument("name", required=False, default=".", shell_complete=workbenches)
 @click.option("--wait", is_flag=True, help="Return when all that was saved so far is on both sides.")
 @click.option("--json", is_flag=True, help="One JSON document on standard output.")
 def sync_command(name: str, wait: bool, json: bool) -> None:
-    """Show how a project and its copy on a dock are kept the same: what waits, what both sides changed, what failed."""
+    """Show how a project and its copy on a dock are kept the same.
+
+    It says what waits, what both sides have changed, and what could not be copied.
+    """
     import json as json_
     from dataclasses import asdict
 
     from workbench.docks.sync import copy
+    from workbench.errors import DockError
     from workbench.workbenches import of_dock
 
     state = of_dock(name)

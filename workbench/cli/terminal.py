@@ -1,8 +1,10 @@
 """What a launch says on a terminal: bars and steps where there is one, plain lines elsewhere. All on standard error."""
 
+import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,12 +20,19 @@ PATIENCE = 10.0
 """Seconds after which plain lines say again how far a step is."""
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on standard output: no wider than the terminal, and whole where there is none."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(show.table(head, rows, width))
+
+
 def ui(verbosity: int, *, interactive: bool = True, commands: bool = False) -> "Terminal":
     """The fitting one for this standard error; `verbosity` below 0 says errors only, above 0 the tools' own words.
 
     `commands`: show those that are carried out in any case but the first.
     """
-    kind = Quiet if verbosity < 0 else Rich if interactive and sys.stderr.isatty() else Terminal
+    can_move = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    kind = Quiet if verbosity < 0 else Rich if interactive and can_move else Terminal
     return kind(verbosity, commands=commands or verbosity > 0)
 
 

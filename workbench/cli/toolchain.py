@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from workbench.cli import completion
+from workbench.cli.helped import HELP, Group
+
 if TYPE_CHECKING:
     from workbench.cli.terminal import Terminal
     from workbench.plan.words import Command as Words
     from workbench.toolchain import Ready
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 HEAD = ("NAME", "IMAGE", "CONTAINER", "STATE")
 TRUST = click.option("--trust", is_flag=True, help="Approve what the project's files ask of this machine.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the command of Compose, carry out none.")
 JSON = click.option("--json", is_flag=True, help="One JSON document on standard output.")
-IMAGES = click.argument("images", nargs=-1, metavar="[IMAGE…]")
+IMAGES = click.argument("images", nargs=-1, metavar="[IMAGE…]", shell_complete=completion.tools)
 
 
 def _shared(command: Command) -> Command:
@@ -50,18 +52,24 @@ def _at_work(given: Mapping[str, Any]) -> "Iterator[tuple[Ready, Terminal]]":
         yield ready(found, environ), terminal
 
 
-@click.group("toolchain", context_settings=HELP)
+@click.group(
+    "toolchain",
+    cls=Group,
+    context_settings=HELP,
+    examples=(
+        "up  # start them all in the background",
+        "run train -- bash  # a command in a container of its own",
+        "down  # what is in folders stays",
+    ),
+)
 def toolchain_command() -> None:
-    """Images of the project that share volumes below one folder, as [tool.workbench.toolchain] says.
+    """Images of the project that share volumes: start, run, end them.
 
-    \b
-    workbench toolchain up                  start them all in the background
-    workbench toolchain run train -- bash   a command in a container of its own
-    workbench toolchain down                remove the containers; what is in folders stays
+    [tool.workbench.toolchain] says which they are; what they share lies below one folder.
     """
 
 
-@toolchain_command.command("up", context_settings=HELP)
+@toolchain_command.command("up", context_settings=HELP, examples=("", "prep train --build  # only these, built anew"))
 @IMAGES
 @click.option("--build", is_flag=True, help="Build the images in any case, not only those that are missing.")
 @TRUST
@@ -69,7 +77,10 @@ def toolchain_command() -> None:
 @JSON
 @_shared
 def up(images: tuple[str, ...], **given: Any) -> None:
-    """Start a container of each image in the background; builds the images that are not here."""
+    """Start a container of each image in the background.
+
+    Images that are not here are built.
+    """
     from workbench import toolchain
 
     with _at_work(given) as (ready, terminal):
@@ -84,16 +95,18 @@ def up(images: tuple[str, ...], **given: Any) -> None:
             terminal.note("Started. What they say: workbench toolchain logs   They end with: workbench toolchain down")
 
 
-@toolchain_command.command("run", context_settings=HELP)
-@click.argument("image")
+@toolchain_command.command(
+    "run", context_settings=HELP, examples=("train  # the image's own command", "train -- python train.py --epochs 3")
+)
+@click.argument("image", shell_complete=completion.tools)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS…]]")
 @TRUST
 @DRY_RUN
 @_shared
 def run(image: str, command: tuple[str, ...], **given: Any) -> int:
-    """Run a command in a container of its own of an image, with this terminal; its exit code is the command's.
+    """Run a command in a container of its own of an image.
 
-    Without a command it is the image's own.
+    It has this terminal, and its exit code is that of the command. Without a command it is the image's own.
     """
     from workbench import toolchain
 
@@ -107,12 +120,15 @@ def run(image: str, command: tuple[str, ...], **given: Any) -> int:
         return toolchain.run(ready, image, words, container, terminal, trusted=given["trust"])
 
 
-@toolchain_command.command("down", context_settings=HELP)
+@toolchain_command.command("down", context_settings=HELP, examples=("", "--volumes  # with named volumes"))
 @click.option("--volumes", is_flag=True, help="Remove named volumes as well.")
 @DRY_RUN
 @_shared
 def down(**given: Any) -> None:
-    """Remove the containers and their network, and what was in memory. Folders of the project stay."""
+    """Remove the containers, their network, and what was in memory.
+
+    Folders of the project stay.
+    """
     from workbench import toolchain
 
     with _at_work(given) as (ready, terminal):
@@ -122,12 +138,13 @@ def down(**given: Any) -> None:
         toolchain.down(ready, terminal, volumes=given["volumes"])
 
 
-@toolchain_command.command("ls", context_settings=HELP)
+@toolchain_command.command("ls", context_settings=HELP, examples=("", "--json  # for programs"))
 @JSON
 @_shared
 def ls(**given: Any) -> None:
-    """Show each image of the toolchain: whether it is built, its containers and their state."""
-    from workbench import show, toolchain
+    """Show whether each image is built, and its containers."""
+    from workbench import toolchain
+    from workbench.cli.terminal import table
 
     with _at_work(given) as (ready, _):
         if given["json"]:
@@ -137,10 +154,10 @@ def ls(**given: Any) -> None:
             (each.name, each.image if each.built else f"{each.image} (not built)", each.container or "-", each.status)
             for each in toolchain.states(ready)
         )
-        click.echo(show.table(HEAD, ((*row[:3], row[3] or "-") for row in rows)))
+        table(HEAD, ((*row[:3], row[3] or "-") for row in rows))
 
 
-@toolchain_command.command("logs", context_settings=HELP)
+@toolchain_command.command("logs", context_settings=HELP, examples=("", "train --follow"))
 @IMAGES
 @click.option("--follow", "-f", is_flag=True, help="Go on until the containers end.")
 @_shared
@@ -152,16 +169,19 @@ def logs(images: tuple[str, ...], **given: Any) -> int:
         return toolchain.logs(ready, images, follow=given["follow"], tty=sys.stdout.isatty())
 
 
-@click.group("compose", context_settings=HELP)
+@click.group("compose", cls=Group, context_settings=HELP, examples=("export", "export -o compose.toolchain.yaml"))
 def compose_command() -> None:
     """The project's toolchain for Compose by itself."""
 
 
-@compose_command.command("export", context_settings=HELP)
+@compose_command.command("export", context_settings=HELP, examples=("", "-o compose.toolchain.yaml"))
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: print it.")
 @_shared
 def export(output: Path | None, **given: Any) -> None:
-    """Write the toolchain as a Compose file that needs no Workbench: `docker compose up` builds and starts the same."""
+    """Write the toolchain as a Compose file that needs no Workbench.
+
+    `docker compose up` then builds and starts the same.
+    """
     from workbench import toolchain
 
     with _at_work(given) as (ready, terminal):

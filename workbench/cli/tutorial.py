@@ -6,14 +6,32 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workbench.cli import completion, helped
+
 if TYPE_CHECKING:
     from workbench.tutorial import Lesson
 
 HEAD = ("", "LESSON", "MINUTES", "DONE")
 
 
-@click.command("tutorial", context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[list | LESSON | check LESSON | reset LESSON]")
+@click.command(
+    "tutorial",
+    cls=helped.Command,
+    context_settings={**helped.HELP, "ignore_unknown_options": True},
+    examples=(
+        "  # the lessons, and how far you are",
+        "02  # begin a lesson, or go on with it",
+        "check 02  # what is done, and what is left",
+        "reset 02  # begin it anew; what you did is kept aside",
+    ),
+)
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[list | LESSON | check LESSON | reset LESSON]",
+    shell_complete=completion.lessons,
+)
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="The folder of your copy.")
 @click.option("--json", is_flag=True, help="With list: one JSON list on standard output.")
 def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int:
@@ -21,13 +39,6 @@ def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int
 
     LESSON is a number or a name. It is copied into a folder of yours (~/workbench-tutorial) and opened there; what you
     have done in it stays, whatever comes with a new version of Workbench. Further options are those of run-notebook.
-
-    \b
-    Examples:
-      workbench tutorial             the lessons, and how far you are
-      workbench tutorial 02          begin a lesson, or go on with it
-      workbench tutorial check 02    what is done, and what is left
-      workbench tutorial reset 02    begin it anew; what you did is kept aside
     """
     from workbench import tutorial
 
@@ -47,7 +58,8 @@ def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int
 
 
 def _list(*, json: bool) -> None:
-    from workbench import show, tutorial
+    from workbench import tutorial
+    from workbench.cli.terminal import table
 
     found = [(each, tutorial.done(tutorial.place(each)) & {*each.exercises}) for each in tutorial.lessons()]
     if json:
@@ -59,7 +71,7 @@ def _list(*, json: bool) -> None:
         (each.number, each.title, str(each.minutes), f"{len(done)} of {len(each.exercises)}" if each.exercises else "-")
         for each, done in found
     )
-    click.echo(show.table(HEAD, rows))
+    table(HEAD, rows)
     click.echo("Begin one, or go on with it: workbench tutorial 01", err=True)
 
 
