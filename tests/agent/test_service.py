@@ -15,7 +15,7 @@ from tests.agent.conftest import MakeGround
 from tests.agent.ground import SECRET, TOKEN, WITHOUT_GPU, Ground
 from workbench import __version__, recreate
 from workbench.agent import process
-from workbench.agent.service import Agent
+from workbench.agent.service import SERVICES, Agent
 from workbench.engines.base import NoGpu
 from workbench.engines.fake import STATS
 from workbench.errors import EngineError, NoEngineError
@@ -325,9 +325,10 @@ def test_services_are_looked_at_seldom_and_by_nobody_who_does_not_look(companied
     assert looks == [("find", "tides")]
     time.sleep(4)
     assert len(looks) == 1
-    for _ in range(5):
+    began = time.monotonic()
+    for _ in range(10):
         companied.result("status")
-    assert len(looks) == 2
+    assert 2 <= len(looks) <= 2 + (time.monotonic() - began) / SERVICES
 
 
 def test_a_workbench_without_services_never_asks_for_any(served: Served) -> None:

@@ -44,9 +44,11 @@ SOON = 10_000
 
 
 @pytest.fixture
-def beside(page: Page, somebody: MakePerson) -> Iterator[tuple[Person, Workbench, Locator]]:
+def beside(
+    request: pytest.FixtureRequest, page: Page, somebody: MakePerson
+) -> Iterator[tuple[Person, Workbench, Locator]]:
     """A workbench with two services, a notebook open in it, and the panel in the sidebar."""
-    me = somebody("docker")
+    me = somebody(getattr(request, "param", "docker"))
     project = me.project(name="churn")
     me.write(project / "compose.yaml", SERVICES.format(image=require("base-image")))
     me.write(project / "pyproject.toml", PROJECT)
@@ -107,6 +109,7 @@ def test_services_in_the_sidebar(page: Page, beside: tuple[Person, Workbench, Lo
     assert dialogs(page) == []
 
 
+@pytest.mark.parametrize("beside", ["docker", "podman"], indirect=True)
 def test_services_from_a_notebook(page: Page, beside: tuple[Person, Workbench, Locator]) -> None:
     me, _, _ = beside
     before = me.engine.inspect(container(me, "mlflow"))["State"]["StartedAt"]
