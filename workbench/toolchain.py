@@ -235,7 +235,7 @@ def write(ready: Ready, starting: Collection[str] = ()) -> None:
     """
     found = ready.found
     tools = {
-        name: replace(tool, device=device.choose(tool.spec.run.device, found.facts)) if name in starting else tool
+        name: replace(tool, device=_device(found, tool)) if name in starting else tool
         for name, tool in ready.tools.items()
     }
     place = replace(ready.place(str(found.project.root)), beside=ready.services() if starting else None)
@@ -262,6 +262,17 @@ def _in_general(tool: Tool) -> Choice:
     """The device of an image on whatever machine it will run."""
     wanted = tool.spec.run.device
     return Choice("gpu", wanted.ids, "request", usable=True) if wanted.kind == "gpu" else NO_GPU
+
+
+def _device(found: Survey, tool: Tool) -> Choice:
+    """What an image computes on here. Raises EngineError where its GPUs cannot be had by Compose."""
+    choice = device.choose(tool.spec.run.device, found.facts)
+    if choice.form == "cdi" and not found.facts.takes_cdi:
+        raise EngineError(
+            f"{found.store.name} {found.facts.version} gives GPUs to its own program only, and not to Compose.",
+            f"Start it alone, `run-image {tool.spec.key}`, or use Docker: --engine docker",
+        )
+    return choice
 
 
 def _make(root: Path, folder: str, owner: tuple[int, int] | None) -> None:

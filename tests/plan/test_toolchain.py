@@ -246,14 +246,14 @@ def test_no_right_and_no_mount_comes_from_the_image() -> None:
     [
         (Choice("cpu"), {}),
         (Choice("gpu", form="runtime"), {"runtime": "nvidia"}),
-        (Choice("gpu", ("0",), "cdi"), {"devices": ["nvidia.com/gpu=0"]}),
+        (Choice("gpu", ("0",), "cdi"), {"driver": "cdi", "device_ids": ["nvidia.com/gpu=0"]}),
         (Choice("gpu", ("0", "1"), "request"), {"device_ids": ["0", "1"]}),
         (Choice("gpu", (), "request"), {"count": "all"}),
     ],
 )
 def test_gpus_in_the_form_in_which_the_engine_gives_them(choice: Choice, expected: dict[str, Any]) -> None:
     service = own(replace(tool(device=Device("gpu")), device=choice))["services"]["prep"]
-    if choice.form == "request":
+    if choice.form in ("request", "cdi"):
         [device] = service["deploy"]["resources"]["reservations"]["devices"]
         assert device == {"driver": "nvidia", **expected, "capabilities": ["gpu"]}
     else:

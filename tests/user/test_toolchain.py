@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ import yaml
 from support.images import Images, printed, project, tidied, unused
 from support.person import MakePerson, Person
 from support.require import require
+
+from user.test_devices import with_gpu
 
 EXAMPLE = Path(__file__).parents[2] / "notebooks/09-services-and-pipeline"
 HERE = """
@@ -353,6 +357,64 @@ def test_what_cannot_be_says_what_to_do(own: Images) -> None:
         said = fails(f'{table}\n[images.tool]\ncmd = ["sleep", "9"]\nports = ["{port}:80"]\n', "up", "tool", code=4)
     assert "Compose could not `up` the toolchain." in said and str(port) in said
     assert printed(own.workbench("toolchain", "down").ok(), "down")
+
+
+def test_the_gpu_where_an_image_asks_for_it(own: Images) -> None:
+    asking = OWN.replace("tool.workbench.", "") + '\n[images.tool]\ndevice = "gpu"\n'
+    own.write({"workbench.toml": asking})
+    look = ("--", "sh", "-c", "command -v nvidia-smi && nvidia-smi -L")
+    ran = own.workbench("toolchain", "run", "tool", *look, env=with_gpu(own.me))
+    if own.me.engine.name == "podman":
+        # As old as it is here.
+        assert "not to Compose" in ran.fails(4)
+    else:
+        assert "GPU 0: " in ran.ok().out
+    assert own.workbench("toolchain", "run", "other", *look, env=with_gpu(own.me)).code == 127
+    # Whatever this machine has: the file asks for it as Compose does.
+    exported = yaml.safe_load(own.workbench("compose", "export").ok().out)
+    [device] = exported["services"]["tool"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_cut_off_leaves_nothing(own: Images, number: signal.Signals) -> None:
+    own.workbench("toolchain", "run", "tool", "--", "true").ok()
+    words = ("workbench", "toolchain", "run", "tool", "--", "sh", "-c", "touch src/begun; sleep 300")
+    running = own.me.start(*words, cwd=own.root)
+    deadline = time.monotonic() + PATIENCE
+    while not (own.root / "lib/src/begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(running.pid, number)
+    assert own.me.wait(running, 60).code != 0
+    while (
+        there := own.workbench("toolchain", "ls", "--json").ok().json()[0]["container"]
+    ) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not there
+
+
+def test_an_image_on_another_one_is_exported_with_it(own: Images) -> None:
+    table = OWN.replace("tool.workbench.", "").replace("tool = true\n", "")
+    build = '\n[images.other]\nbuild-args = { BELOW = "{tool_image}" }\ncmd = ["sh", "-c", "ls -d kept > src/a"]\n'
+    own.write({"docker/other/Dockerfile": "ARG BELOW\nFROM ${BELOW}\n", "workbench.toml": table + build})
+    own.workbench("toolchain", "run", "other").ok()
+    assert (own.root / "lib/src/a").read_text() == "kept\n"
+    assert own.id(own.reference("tool"))
+    own.workbench("compose", "export", "-o", "compose.yaml").ok()
+    text = (own.root / "compose.yaml").read_text()
+    assert own.reference("tool") not in text and f"BELOW: {own.root.name}-tool\n" in text
+    if own.me.engine.name == "podman":
+        # Compose builds with Docker.
+        return
+    (own.root / "lib/src/a").unlink()
+    [said] = re.findall(r"^# +(docker compose build .*)", text, re.MULTILINE)
+    program = own.workbench("toolchain", "down", "--dry-run").ok().out.partition(" --project-name")[0]
+    env = {"DOCKER_BUILDKIT": "1", "COMPOSE_DOCKER_CLI_BUILD": "1"}
+    try:
+        own.me.run("sh", "-ec", said.replace("docker compose", program), cwd=own.root, env=env).ok()
+        assert (own.root / "lib/src/a").read_text() == "kept\n"
+    finally:
+        own.me.run(*program.split(), "--profile", "build", "down", "--rmi", "all", "--volumes", cwd=own.root).ok()
 
 
 def test_an_image_that_is_older_than_its_files_is_said(own: Images) -> None:

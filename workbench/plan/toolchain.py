@@ -299,18 +299,15 @@ def _limits(run: RunSpec, facts: HostFacts) -> Document:
 
 def _gpus(device: Choice) -> Document:
     """GPUs in the form in which this engine gives them."""
+    if device.form is None:
+        return {}
     if device.form == "runtime":
         return {"runtime": RUNTIME}
     if device.form == "cdi":
-        return {"devices": list(device.names)}
-    if device.form == "request":
-        which = {"device_ids": list(device.ids)} if device.ids else {"count": "all"}
-        return {
-            "deploy": {
-                "resources": {"reservations": {"devices": [{"driver": "nvidia", **which, "capabilities": ["gpu"]}]}}
-            }
-        }
-    return {}
+        which: Document = {"driver": "cdi", "device_ids": list(device.names)}
+    else:
+        which = {"driver": "nvidia", **({"device_ids": list(device.ids)} if device.ids else {"count": "all"})}
+    return {"deploy": {"resources": {"reservations": {"devices": [{**which, "capabilities": ["gpu"]}]}}}}
 
 
 def _mount(name: str, volume: SharedVolume, spelling: _Spelling) -> Document:
