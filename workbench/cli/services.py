@@ -175,7 +175,7 @@ def exec_command(context: click.Context, name: str, argv: tuple[str, ...]) -> in
     with _opened(context) as found:
         found.check((name,))
         plain = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
-        return found.compose("exec", *plain, name, *argv)
+        return found.compose("exec", *plain, name, *(argv[1:] if argv[0] == "--" else argv))
 
 
 @services_command.command("restart", examples=("db", "  # all of them"))

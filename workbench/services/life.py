@@ -84,7 +84,10 @@ def up(
     _refuse_others(group)
     before = {name for name, states in group.states().items() if any(each.state == "running" for each in states)}
     order = services.in_order(group.stack, names)
-    todo = [name for name in order if again or name not in before or not _well(group, name)]
+    todo: list[str] = []
+    for name in reversed(order):
+        if again or not ((name in before and _well(group, name)) or _has_done(group, name, todo)):
+            todo.insert(0, name)
     new = tuple(name for name in order if name not in before)
     if not todo:
         return ()
@@ -106,6 +109,18 @@ def back(group: Group, names: tuple[str, ...], state: State) -> None:
 
 def _well(group: Group, name: str) -> bool:
     return is_up(group.stack.services[name], group.states().get(name, ()))
+
+
+def _has_done(group: Group, name: str, todo: list[str]) -> bool:
+    """Whether a service has done its work, and none that is about to start needs it anew."""
+    needed = any(name in group.stack.services[other].depends for other in todo)
+    states = group.states().get(name, [])
+    return (
+        not needed
+        and bool(states)
+        and all(each.state == "stopped" and each.exit_code == 0 for each in states)
+        and _end(group.stack, name) == "service_completed_successfully"
+    )
 
 
 def _refuse_others(group: Group) -> None:
