@@ -50,7 +50,9 @@ def completion_command(context: click.Context, shell: str) -> None:
     command = context.find_root().command
     first, *others = (kind(command, {}, name, _variable(name)) for name in programs())
     # The first looks whether this bash is new enough, and says if not; once is enough.
-    click.echo("\n".join([first.source(), *(each.source_template % each.source_vars() for each in others)]))
+    script = "\n".join([first.source(), *(each.source_template % each.source_vars() for each in others)])
+    # Values and descriptions have commas of their own, at which click's words for fish would cut them.
+    click.echo(script.replace('string split ","', 'string split --max 1 ","'))
 
 
 def programs() -> list[str]:
