@@ -202,9 +202,9 @@ class Service(ProxyHandler):  # type: ignore[misc]
                 raise Refused(502, pages.down(self.service)) from None
 
     def _begin(self, answer: aiohttp.ClientResponse) -> None:
-        """The head of an answer as the service wrote it: none of Jupyter's own headers, and no compression."""
+        """The head of an answer as the service wrote it, and none of Jupyter's own headers."""
         self._record_activity()
-        self._headers, self._transforms = HTTPHeaders(), list[web.OutputTransform]()
+        self._headers = HTTPHeaders()
         self.set_status(answer.status)
         headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers)
         places = {self.service.place.lower(), self.request.host.lower()}

@@ -1,6 +1,6 @@
 // @ts-check
 /* The panel in JupyterLab: a sidebar, an output, a switch in every notebook's toolbar, and a page that outlives
- * restarts of its server. */
+ * restarts of its server. And a tile in the launcher for each service with a web interface. */
 
 import { watch } from "./connection.js";
 import { deviceSwitch, look, mount, question, refusal } from "./panel.js";
@@ -12,15 +12,18 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24
     <path d="M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zm0 2v14h14V5z"/>
     <path d="M6.5 11.2h2.6l1.9-4.4 3 9 1.6-4.6h1.9v1.8h-.7l-2.8 7-3.1-9-.6 2H6.5z"/>
   </g></svg>`;
+const SERVICE_ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24" fill="none">
+  <path class="jp-icon3" stroke="#616161" stroke-width="2" d="M14 4h6v6M20 4l-9 9M18 14v6H4V6h6"/></svg>`;
 
 /**
  * @param {(name: string) => Promise<any>} share gives JupyterLab's own copy of a package
  */
 export async function plugins(share) {
   const names = ["application", "apputils", "console", "coreutils", "docmanager", "notebook", "rendermime", "services"];
-  const packages = [...names.map((name) => `@jupyterlab/${name}`), "@jupyterlab/ui-components", "@lumino/widgets"];
-  const found = await Promise.all(packages.map(share));
-  const [application, apputils, consoles, coreutils, documents, notebook, rendermime, services, ui, widgets] = found;
+  const more = ["@jupyterlab/ui-components", "@lumino/widgets", "@jupyterlab/launcher"];
+  const found = await Promise.all([...names.map((name) => `@jupyterlab/${name}`), ...more].map(share));
+  const [application, apputils, consoles, coreutils, documents, notebook, rendermime, services, ...rest] = found;
+  const [ui, widgets, launchers] = rest;
   const { INotebookTracker } = notebook;
   const { Widget } = widgets;
   /** @type {Store | undefined} */
@@ -131,9 +134,31 @@ export async function plugins(share) {
       return async () => {};
     },
   };
+
+  const tiles = {
+    id: "workbench:services",
+    autoStart: true,
+    optional: [apputils.ICommandPalette, ...(launchers ? [launchers.ILauncher] : [])],
+    activate(app, palette, launcher) {
+      const icon = new ui.LabIcon({ name: "workbench:service", svgstr: SERVICE_ICON });
+      const base = `${coreutils.PageConfig.getBaseUrl()}services/`;
+      const category = "Services";
+      webServices(coreutils.PageConfig).forEach(({ name, title, path }, rank) => {
+        const command = `workbench:open-${name}`;
+        // In a tab of its own: a page in a frame would be smaller, and lost with a reload of this one.
+        const execute = () => void window.open(`${base}${name}${path}`, "_blank", "noopener");
+        const caption = `Open ${title} in a new browser tab`;
+        const label = (args) => (args.isPalette ? `Open ${title}` : title);
+        app.commands.addCommand(command, { label, caption, icon, execute });
+        launcher?.add({ command, category, rank });
+        palette?.addItem({ command, category, args: { isPalette: true } });
+      });
+    },
+  };
+
   // On a hub JupyterLab's own way is better: it offers to start the server again.
   const hub = coreutils.PageConfig.getOption("hubPrefix");
-  return [sidebar, mime, toolbar, ...(hub ? [] : [connection])];
+  return [sidebar, mime, toolbar, tiles, ...(hub ? [] : [connection])];
 }
 
 /** Our looks, once a page. */
@@ -141,6 +166,11 @@ function addStyle() {
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet" });
   link.href = new URL("panel.css", import.meta.url).href;
   document.head.append(link);
+}
+
+/** The services with a web interface, as the server has put them on the page. */
+function webServices(page) {
+  return JSON.parse(page.getOption("workbenchServices") || "[]");
 }
 
 function contextsOf(tracker) {

@@ -4,10 +4,10 @@
   const here = document.currentScript.src;
   let scope = {};
 
-  /** JupyterLab's own copy of a package. */
+  /** JupyterLab's own copy of a package; nothing for one that this front end does not have. */
   async function share(name) {
-    const [offered] = Object.values(scope[name]);
-    return (await offered.get())();
+    const [offered] = Object.values(scope[name] ?? {});
+    return offered && (await offered.get())();
   }
 
   window._JUPYTERLAB = window._JUPYTERLAB || {};
