@@ -102,15 +102,18 @@ class Service(ProxyHandler):  # type: ignore[misc]
         service = self.services.get(name or "")
         if service is None:
             raise Refused(404, pages.unknown(name or "", self.services.values()))
-        self.service, self.absolute_url = service, service.absolute
+        self.service = service
         self.prefix = url_path_join(self.base_url, "services", service.name) + "/"
         if path and not self._is_websocket():
             connection: Any = self.request.connection
             connection.set_max_body_size(ANY_SIZE)
             self.exchange = asyncio.ensure_future(self._exchange())
+            # Who breaks an upload off is told nothing more: then nobody asks how it ended.
+            self.exchange.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     def _is_websocket(self) -> bool:
-        return str(self.request.headers.get("Upgrade", "")).lower() == "websocket"
+        upgrade = str(self.request.headers.get("Upgrade", ""))
+        return self.request.method == "GET" and upgrade.lower() == "websocket"
 
     def _is_foreign(self) -> bool:
         """Whether a page of another site asks by means of this browser's cookie.
