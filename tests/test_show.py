@@ -59,8 +59,8 @@ def test_a_table_keeps_all_that_it_says_in_a_narrow_terminal():
     assert sum(line.startswith("analysis-1f0c9a7b  ") for line in shown) == 1
     assert sorted("".join(shown).replace(" ", "")) == sorted("".join((*head, *row)).replace(" ", ""))
     assert show.table(head, [row], 200) == show.table(head, [row])
-    # Where nothing fits, it is as narrow as it can be.
-    assert max(map(len, show.table(head, [row], 10).splitlines())) < 120
+    # Where that cannot be, the name gives way, too.
+    assert max(map(len, show.table(head, [("a" * 47, *row[1:])], 80).splitlines())) == 80
 
 
 def test_an_event_is_a_line_or_nothing():

@@ -95,7 +95,7 @@ def event(news: Event) -> str | None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
-    """Columns as wide as they need, two spaces apart. Within `width`, cells but the first go on in the next line."""
+    """Columns as wide as they need, two spaces apart. Within `width`, long cells go on in the next line."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     if width is None:
@@ -113,12 +113,13 @@ LAST, LEAST = 16, 10
 
 
 def _fitting(widths: Sequence[int], width: int) -> list[int]:
-    """The widths in so much room: the last column gives way, then the widest between. A name stays whole."""
+    """The widths in so much room: the last column gives way, then the widest between, and only then the name."""
     first, *between, last = widths
-    room = width - 2 * (len(widths) - 1) - first
-    while between and sum(between) + min(last, LAST) > room and max(between) > LEAST:
+    room = width - 2 * (len(widths) - 1)
+    while between and first + sum(between) + min(last, LAST) > room and max(between) > LEAST:
         between[between.index(max(between))] -= 1
-    return [first, *between, min(last, max(room - sum(between), LEAST))]
+    last = min(last, max(room - first - sum(between), LEAST))
+    return [min(first, max(room - sum(between) - last, LEAST)), *between, last]
 
 
 def _wrapped(widths: Sequence[int], row: Sequence[str]) -> Iterator[tuple[str, ...]]:

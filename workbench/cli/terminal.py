@@ -31,7 +31,7 @@ def ui(verbosity: int, *, interactive: bool = True, commands: bool = False) -> "
 
     `commands`: show those that are carried out in any case but the first.
     """
-    can_move = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    can_move = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
     kind = Quiet if verbosity < 0 else Rich if interactive and can_move else Terminal
     return kind(verbosity, commands=commands or verbosity > 0)
 
