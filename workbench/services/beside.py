@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench import consent
 from workbench.engines.base import Engine
-from workbench.errors import ProjectError
+from workbench.errors import ConfigError, ProjectError
 from workbench.model import Companions, HostFacts, Project, Settings
 from workbench.plan import naming, services
 from workbench.plan.digest import digest
@@ -71,6 +71,9 @@ def look(
         said = {str(settings.origins.get(f"services.{name}", "")) for name in settings.services}
         error.hint = f"{error.hint} (Services are wanted by {', '.join(sorted(said))}.)" if said else error.hint
         raise
+    if odd := [name for name in found.stack.services if name.startswith("-")]:
+        # Compose would take it for an option, with which it starts more than what was agreed to.
+        raise ConfigError(f"The Compose file calls a service {odd[0]!r}.", "Let its name begin with a letter.")
     if facts.dock:
         moved = services.moved(found.stack.document, str(project.root), naming.copy_of(project, facts.dock))
         found = replace(found, stack=services.stack(moved, found.stack.name))
