@@ -24,7 +24,13 @@ Exercise = Callable[["Mapping[str, Any]"], "str | None"]
 
 
 class Names(dict):  # type: ignore[type-arg]  # of Python 3.9
-    """What a notebook has defined. A name that is missing is what is missing."""
+    """What a notebook has defined. A name that is missing, or still `...`, is what is missing."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if value is ...:
+            raise Missing(f"`{name}` is still `...`: put your answer there.")
+        return value
 
     def __missing__(self, name: str) -> Any:
         raise Missing(f"`{name}` is not defined yet: run the cell that does.")

@@ -1,0 +1,5 @@
+import workbench
+
+here = workbench.here()
+name = here.name
+megabytes = here.status()["usage"]["memory"] / 1_000_000

@@ -1,0 +1,1 @@
+"""Water levels of a harbour, in metres."""
