@@ -34,7 +34,11 @@ def hand_over(engine: Engine, running: Running, delivery: Delivery) -> bool:
     done = engine.exec(running.id, (*command, str(len(content))), stdin=content)
     if done.code != 0:
         last = (done.err or done.out).splitlines()[-6:]
-        raise EngineError(f"{running.name} did not take its delivery.", "See `workbench logs`.", detail=last)
+        raise EngineError(
+            f"{running.name} did not take its token and settings again.",
+            f"Its log may say why: workbench logs {running.name}",
+            detail=last,
+        )
     return True
 
 

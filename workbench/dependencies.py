@@ -79,7 +79,9 @@ def parse_toml(file: DependencyFile) -> dict[str, Any]:
         text = file.content.decode("utf-8-sig").splitlines()[line - 1 : line]
         cause = re.sub(r" \(at .*\)$", "", str(error))
         raise ConfigError(
-            f"{file.name}:{line}: not valid TOML: {cause}.", "Correct this line and try again.", detail=text
+            f"{file.name}:{line}: not valid TOML: {cause}.",
+            "Correct this line, then run the same command again.",
+            detail=text,
         ) from error
     except UnicodeDecodeError as error:
         line = file.content[: error.start].count(b"\n") + 1

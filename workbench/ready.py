@@ -87,7 +87,8 @@ def _explained(engine: Engine, running: Running, error: NotReadyError) -> NotRea
         last = tuple(line for line in engine.logs(running.id, tail=20) if line.strip())[-6:]
     except EngineError:
         last = ()
-    return NotReadyError(error.message, "These are the server's last lines.", detail=last)
+    hint = "These are the server's last lines: correct what they name, then run the same command again."
+    return NotReadyError(error.message, hint, detail=last)
 
 
 def can_open_browser(environ: Mapping[str, str]) -> bool:

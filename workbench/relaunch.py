@@ -66,7 +66,7 @@ def kept(state: State) -> Approved:
     if found is None:
         raise ProjectError(
             "What this workbench was started with is not known any more.",
-            "`run-notebook --restart` in its project's folder starts it anew.",
+            "`run-notebook --restart` in its project starts it anew.",
         )
     return found
 

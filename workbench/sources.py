@@ -149,7 +149,10 @@ def _from_table(file: DependencyFile, path: tuple[str, ...], value: object, plac
 
 
 def _wrong(where: str, option: Option, error: ValueError) -> ConfigError:
-    return ConfigError(f"{where}: `{option.name}`: {error}.".replace("..", "."), f"`{option.name}`: {option.help}")
+    return ConfigError(
+        f"{where}: `{option.name}`: {error}.".replace("..", "."),
+        f"Correct or remove it. `{option.name}`: {option.help}",
+    )
 
 
 def _notebook(project: Project) -> tuple["Said", ...]:

@@ -330,7 +330,9 @@ def _make_volume(ready: Ready, command: Command, ui: Ui) -> None:
     if done.code:
         lines = [line for line in done.err.splitlines() if line.strip()]
         raise EngineError(
-            f"{store.name} did not make the volume {name}.", "Correct what it names.", detail=lines[-KEPT:]
+            f"{store.name} did not make the volume {name}.",
+            "Correct what these lines name, then run the same command again.",
+            detail=lines[-KEPT:],
         )
 
 
@@ -353,7 +355,9 @@ def _carry_out(ready: Ready, words: Command, ui: Ui) -> None:
     if done.code:
         lines = [line for line in (done.out + done.err).splitlines() if line.strip()]
         raise EngineError(
-            f"Compose could not `{words[0]}` the toolchain.", "Correct what it names.", detail=lines[-KEPT:]
+            f"Compose could not `{words[0]}` the toolchain.",
+            "Correct what these lines name, then run the same command again.",
+            detail=lines[-KEPT:],
         )
 
 
@@ -395,7 +399,9 @@ def _states(ready: Ready, name: str, tool: Tool) -> Iterator[State]:
     )
     done = process.run(argv, env=env)
     if done.code:
-        raise EngineError(f"{store.name} does not say what runs.", "Try again.", detail=done.err.splitlines()[-KEPT:])
+        raise EngineError(
+            f"{store.name} does not say what runs.", "Run the same command again.", detail=done.err.splitlines()[-KEPT:]
+        )
     plain = State(name, tool.image, store.image(tool.image) is not None)
     found = [line.split("\t", 1) for line in done.out.splitlines()]
     yield from [replace(plain, container=each, status=status) for each, status in found] or [plain]

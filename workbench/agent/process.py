@@ -105,7 +105,9 @@ def opened(name: str, wanted: EngineName) -> Iterator[Engine]:
     try:
         found = [engine for engine in answering if engine.name == wanted]
         if not found:
-            raise NoEngineError(f"No {wanted} answers.", " ".join(missing))
+            raise NoEngineError(
+                f"{wanted.capitalize()} does not answer.", " ".join(missing) or "See `workbench doctor`."
+            )
         mine = {NAME: name, OWNER: str(os.getuid())}
         # Two addresses may lead to engines of one kind.
         yield next((engine for engine in found if engine.find(mine)), found[0])

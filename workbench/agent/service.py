@@ -245,7 +245,7 @@ class Agent:
 
     def _check(self, device: Any, engine: Engine, running: Running) -> None:
         if running.device.partition(":")[0] == device and bool(running.gpus) == (device == "gpu"):
-            raise EngineError(f"The workbench computes on the {device.upper()} already.")
+            raise EngineError(f"The workbench computes on the {device.upper()} already.", "There is nothing to change.")
         check_device(engine, self._state, device, current_environ())
 
     def _status(self, engine: Engine, running: Running) -> dict[str, Any]:

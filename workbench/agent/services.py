@@ -99,7 +99,7 @@ def _of(engine: Engine, state: State, name: str) -> tuple[ServiceContainers, lis
         found = _containers(engine.services, kept, _companions(kept)).get(name)
         if found:
             return engine.services, found
-    raise EngineError(f"The service {name} has no container.", "`run-notebook` in the project's folder starts it.")
+    raise EngineError(f"The service {name} has no container.", "`run-notebook` in its project starts it.")
 
 
 def _containers(containers: ServiceContainers, kept: Approved, beside: Companions) -> dict[str, list[ServiceState]]:

@@ -181,7 +181,7 @@ def _pairs(given: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     options = ("type", "gpu", "disk", "image", "key", "allow", "subnet", "idle_stop")
     if idle := [each for each in options if given[each]]:
         flag = "--from" if idle[0] == "allow" else f"--{idle[0].replace('_', '-')}"
-        raise ConfigError(f"{flag} says nothing to a product.", "Say it by a parameter of the product: --parameter")
+        raise ConfigError(f"{flag} has no meaning with --product.", "Give a parameter of the product: --parameter K=V")
     pairs = [each.partition("=") for each in given["parameter"]]
     if wrong := [key for key, equals, _ in pairs if not equals]:
         raise ConfigError(f"{wrong[0]!r} is not KEY=VALUE.", "Write it as --parameter Size=large.")
@@ -227,7 +227,7 @@ def _agreed(question: str, yes: bool, terminal: "Terminal") -> bool:
 
     answer = True if yes else terminal.ask(question)
     if answer is None:
-        raise ConfigError("Nobody is there to agree.", "Say it with the command: --yes")
+        raise ConfigError("Nobody is there to agree.", "Agree with the command: --yes")
     if not answer:
         terminal.note("Nothing was done.")
     return answer

@@ -37,7 +37,7 @@ def run(command: Callable[[], object], *, json: bool = False) -> NoReturn:
 def _misused(error: click.ClickException, json: bool) -> int:
     """A command line that click refuses: its own words, with the usage."""
     if json:
-        _fail(ConfigError(error.format_message()), json)
+        _fail(ConfigError(error.format_message(), "See its `--help`."), json)
     else:
         error.show()
     return error.exit_code

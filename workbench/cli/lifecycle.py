@@ -225,7 +225,7 @@ def _endpoint(found: "Found") -> "Endpoint":
     endpoint = found.endpoint()
     if endpoint is None:
         raise EngineError(
-            f"The token of {found.running.name} is not known here.", "`run-notebook` in its project folder finds it."
+            f"The token of {found.running.name} is not known here.", "`run-notebook` in its project finds it."
         )
     return endpoint
 

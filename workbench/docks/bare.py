@@ -85,7 +85,7 @@ def _program(dock: Dock, there: Tunnel) -> str:
     if not lines:
         raise DockError(
             f"Workbench is not installed on {dock.name}.",
-            f"ssh {dock.host} pipx install notebook-workbench (or: uv tool install notebook-workbench)",
+            f"Install it there: ssh {dock.host} pipx install notebook-workbench",
         )
     return lines[0]
 

@@ -128,7 +128,7 @@ def provider(name: str) -> Provider:
     try:
         made: Provider = found[name].load()()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The provider {name!r} cannot be loaded: {error}.", "Install it again.") from error
+        raise ConfigError(f"The provider {name!r} cannot be loaded: {error}.", "Install its package again.") from error
     return made
 
 

@@ -60,13 +60,18 @@ def make(name: str, host: Host) -> tuple[str, ...] | None:
         if host_of(there.out.strip()) == host:
             return None
         raise ConfigError(
-            f"Docker has a context {name} already, which goes to {there.out.strip()}.", f"docker context rm {name}"
+            f"Docker has a context {name} already, which goes to {there.out.strip()}.",
+            f"Remove it: docker context rm {name}",
         )
     where = ("--docker", f"host={url_of(host)}")
     command = ("docker", "context", "create", name, *where, "--description", f"The dock {name}, by workbench")
     done = process.run(command)
     if done.code:
-        raise EngineError("Docker does not make the context.", "See what it says.", detail=done.err.splitlines()[-3:])
+        raise EngineError(
+            "Docker could not make the context.",
+            "Correct what these lines name, then run the same command again.",
+            detail=done.err.splitlines()[-3:],
+        )
     return command
 
 

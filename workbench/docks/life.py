@@ -44,7 +44,7 @@ class Fleet:
         """A dock that was made here. Raises ConfigError or DockError for any other: it is not ours to touch."""
         dock = self.book.docks().get(name)
         if dock is None:
-            raise ConfigError(f"{name!r} is not on the list of docks.", "See what is: workbench dock ls")
+            raise ConfigError(f"{name!r} is not on the list of docks.", "See which are: workbench dock ls")
         if not dock.cloud.get("provider") or not dock.cloud.get("id"):
             raise DockError(
                 f"{name} was put on the list by its address: which cloud has it is not known.",
@@ -114,7 +114,7 @@ class Fleet:
         except WorkbenchError as left:
             raise DockError(
                 f"The machine {machine.id} is there, and could not be removed: {left.message}",
-                f"Again: workbench dock destroy {machine.dock}",
+                f"Try again: workbench dock destroy {machine.dock}",
             ) from why
 
     def _introduce(self, maker: Provider, machine: Machine, ui: Ui) -> None:

@@ -229,7 +229,8 @@ class DockerEngine:
             if report.inspected(self._client.inspect_container(id), self.dialect).state == "running":
                 raise
             last = tuple(line for line in self.logs(id, tail=20) if line.strip())[-6:]
-            raise EngineError("The container ended at once.", "These are its last lines.", detail=last) from error
+            hint = "These are its last lines: correct what they name, then run the same command again."
+            raise EngineError("The container ended at once.", hint, detail=last) from error
 
     def _discard(self, id: str) -> None:
         with suppress(Absent):
@@ -386,7 +387,10 @@ class DockerEngine:
 
     def _need(self, ours: bool, leftover: Leftover) -> None:
         if not ours:
-            raise EngineError(f"The {leftover.kind} {leftover.name} carries no label of ours.", "Leave it.")
+            raise EngineError(
+                f"The {leftover.kind} {leftover.name} was not made by Workbench: it stays.",
+                "Remove it yourself if it is not needed.",
+            )
 
     def close(self) -> None:
         """Let go of connections."""

@@ -99,7 +99,9 @@ def _init(text: str, title: str) -> EngineError:
 
 
 def _old(text: str, title: str) -> EngineError:
-    return EngineError(f"{title} and this version of Workbench do not speak the same API: {text}", "Upgrade the older.")
+    return EngineError(
+        f"{title} and this version of Workbench do not speak the same API: {text}", "Upgrade the older of the two."
+    )
 
 
 def _gone(text: str, title: str) -> EngineError:
@@ -127,7 +129,7 @@ RULES: tuple[tuple[str, Maker], ...] = (
     (r"is ambiguous", lambda text, title: Ambiguous(f"{title}: {text}", "Run the same command again.")),
     (
         r"has active endpoints|is being used|volume is in use|is using its referenced image",
-        lambda text, title: InUse(f"{title}: {text}", "Stop what uses it."),
+        lambda text, title: InUse(f"{title}: {text}", "Stop what uses it, then run the same command again."),
     ),
 )
 

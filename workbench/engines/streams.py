@@ -61,7 +61,9 @@ def deliver(client: "Client", id: str, argv: Iterable[str], content: dict[str, o
     done = execute(client, id, (*argv, str(len(payload))), payload, end=False)
     if done.code != 0:
         last = (done.err or done.out).splitlines()[-6:]
-        raise EngineError("The container did not take its delivery.", "Make its image anew: --rebuild.", detail=last)
+        raise EngineError(
+            "The container did not take its token and settings.", "Make its image anew: --rebuild.", detail=last
+        )
 
 
 def _feed(connection: Any, stdin: bytes | None, end: bool) -> None:
@@ -83,7 +85,7 @@ def _code(client: "Client", made: str) -> int:
         state = client.exec_inspect(made)
         if not state["Running"] and state["ExitCode"] is not None:
             return int(state["ExitCode"])
-    raise EngineError("The engine does not say how a command in the container ended.", "Run it again.")
+    raise EngineError("The engine does not say how a command in the container ended.", "Run the same command again.")
 
 
 def _text(raw: bytes | bytearray) -> str:

@@ -268,4 +268,6 @@ def _script(words: Command, when: str, root: Path, ui: Ui) -> None:
             f"The script {when} cannot be run: {why}", "Have it begin with `#!/bin/sh` and be executable: chmod +x."
         ) from error
     if code:
-        raise EngineError(f"The script {when} ended with exit code {code}: {words[0]}", "Correct it.", detail=last)
+        raise EngineError(
+            f"The script {when} ended with exit code {code}: {words[0]}", "Correct it, then build again.", detail=last
+        )

@@ -105,7 +105,9 @@ def _parse(text: str) -> ConfigParser:
         parser.read_string(text)
     except Error as error:
         line = getattr(error, "lineno", None) or getattr(error, "errors", [(1, "")])[0][0]
-        raise ConfigError(f"{FILE}:{line}: not a valid configuration file.", "Correct this line.") from error
+        raise ConfigError(
+            f"{FILE}:{line}: not a valid configuration file.", "Correct this line, then run the same command again."
+        ) from error
     return parser
 
 

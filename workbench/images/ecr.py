@@ -58,7 +58,8 @@ def _boto3() -> Any:
         import boto3
     except ImportError as error:
         raise ConfigError(
-            "Publishing to AWS needs boto3, which is not installed.", "pip install 'notebook-workbench[aws]'"
+            "Publishing to AWS needs boto3, which is not installed.",
+            "Install it: pip install 'notebook-workbench[aws]'",
         ) from error
     return boto3
 
@@ -72,7 +73,7 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except NoCredentialsError as error:
-        raise ConfigError("No AWS credentials were found.", "aws configure, or: aws sso login") from error
+        raise ConfigError("No AWS credentials were found.", "Log in: aws configure, or aws sso login") from error
     except (ClientError, BotoCoreError) as error:
         raise EngineError(
             f"AWS refused: {error}", "See who you are there: aws sts get-caller-identity; then its permissions for ECR."

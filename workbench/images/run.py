@@ -96,7 +96,11 @@ def detached(found: Survey, run: ImageRun) -> Started:
     done = process.run(argv, env=env)
     if done.code:
         lines = [line for line in done.err.splitlines() if line.strip() and "--help" not in line]
-        raise EngineError(f"{found.store.name} did not start {run.image}.", "Correct what it names.", detail=lines[-4:])
+        raise EngineError(
+            f"{found.store.name} did not start {run.image}.",
+            "Correct what these lines name, then run the same command again.",
+            detail=lines[-4:],
+        )
     return Started(run.name, run.image, found.store.ports(run.name) or {})
 
 

@@ -51,7 +51,7 @@ def wait_for(run: Path, patience: float = 60.0) -> Delivery:
     deadline = time.monotonic() + patience
     while not source.exists():
         if time.monotonic() > deadline:
-            raise NoDeliveryError(f"Nothing was delivered within {patience:.0f} s; start with `run-notebook`.")
+            raise NoDeliveryError(f"No token and settings came within {patience:.0f} s; start it with `run-notebook`.")
         time.sleep(0.005)
     delivery = _parse(source.read_bytes())
     write_private(run / "token", delivery.token)
@@ -64,7 +64,7 @@ def apply(delivery: Delivery, run: Path) -> dict[str, str]:
     variables = dict(delivery.env)
     for name, text in delivery.files.items():
         if name not in POINTERS:
-            raise NoDeliveryError("The delivery holds a file of an unknown name.")
+            raise NoDeliveryError("A file of an unknown name came; start it with `run-notebook` of the same version.")
         path = run / name
         write_private(path, text)
         variables.update(dict.fromkeys(POINTERS[name], str(path)))
@@ -94,7 +94,7 @@ def _parse(raw: bytes) -> Delivery:
         )
     except (ValueError, KeyError, TypeError):
         # Without the cause: a parser's message may quote the content.
-        raise NoDeliveryError("What was delivered is not a delivery.") from None
+        raise NoDeliveryError("What came is not a token with settings; start it with `run-notebook`.") from None
     if not isinstance(delivery.token, str) or len(delivery.token) < 16:
-        raise NoDeliveryError("The delivered token is too short.")
+        raise NoDeliveryError("The token that came is too short; start it with `run-notebook`.")
     return delivery

@@ -100,15 +100,17 @@ def _absent(notebook: Path) -> ProjectError:
         return ProjectError(f"{notebook} does not exist, and git does not have it.", "Check the path.")
     return ProjectError(
         f"git does not have {notebook.name}, so there is nothing to compare it with.",
-        f"git add {shlex.quote(notebook.name)} && git commit",
+        f"Add it: git add {shlex.quote(notebook.name)} && git commit",
     )
 
 
 def _unknown(folder: Path, revision: str) -> ConfigError:
     if _commit(folder, "HEAD") is None:
-        return ConfigError("This repository has no commit yet, so there is nothing to compare with.", "git commit")
+        return ConfigError(
+            "This repository has no commit yet, so there is nothing to compare with.", "Make one: git commit"
+        )
     return ConfigError(
-        f"git knows no revision {revision!r}.", "git log --oneline lists commits; branches and tags will do, too."
+        f"git knows no revision {revision!r}.", "Name a commit (git log --oneline lists them), a branch or a tag."
     )
 
 

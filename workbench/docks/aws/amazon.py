@@ -51,7 +51,7 @@ def ref(text: str) -> Ref:
     instance = next((each for each in rest if each.startswith("i-")), "")
     product = next((each for each in rest if each.startswith("pp-")), "")
     if not region or len(rest) != bool(instance) + bool(product) or not rest:
-        raise ConfigError(f"{text!r} is no machine of AWS.", "Put it right in the list of docks.")
+        raise ConfigError(f"{text!r} is no machine of AWS.", "Correct its entry in docks.json, the list of docks.")
     return Ref(region, instance, product)
 
 
@@ -61,7 +61,7 @@ def session(region: str = "") -> Any:
         import boto3
     except ImportError as error:
         raise ConfigError(
-            "Machines of AWS need boto3, which is not installed.", "pip install 'notebook-workbench[aws]'"
+            "Machines of AWS need boto3, which is not installed.", "Install it: pip install 'notebook-workbench[aws]'"
         ) from error
     with mapped():
         made = boto3.session.Session(region_name=region or None)
@@ -87,9 +87,9 @@ def mapped() -> Iterator[None]:
     try:
         yield
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
-        raise ConfigError("No AWS credentials were found.", "aws configure, or: aws sso login") from error
+        raise ConfigError("No AWS credentials were found.", "Log in: aws configure, or aws sso login") from error
     except (boto.SSOError, boto.TokenRetrievalError) as error:
-        raise ConfigError(f"Your login at AWS is over: {error}", "aws sso login") from error
+        raise ConfigError(f"Your login at AWS is over: {error}", "Log in again: aws sso login") from error
     except (boto.ProfileNotFound, boto.ConfigParseError) as error:
         raise ConfigError(
             f"The AWS configuration is not valid: {error}", "Correct ~/.aws/config, or AWS_PROFILE."
@@ -97,11 +97,9 @@ def mapped() -> Iterator[None]:
     except boto.ClientError as error:
         raise _refused(error) from error
     except boto.ParamValidationError as error:
-        raise ConfigError(f"AWS does not take this: {error}", "Correct it.") from error
+        raise ConfigError(f"AWS does not take this: {error}", "Correct the option that it names.") from error
     except (boto.HTTPClientError, boto.ConnectionError) as error:
-        raise DockError(
-            f"AWS cannot be reached: {error}", "See whether you are online, and the region's name."
-        ) from error
+        raise DockError(f"AWS cannot be reached: {error}", "Check the network, and the name of the region.") from error
     except boto.BotoCoreError as error:
         raise DockError(f"AWS refused: {error}", ELSE) from error
 
@@ -124,7 +122,9 @@ def _refused(error: Any) -> ConfigError | DockError:
     # What follows is a page of characters that only AWS reads.
     text = str(error.response.get("Error", {}).get("Message", error)).partition(" Encoded authorization")[0]
     if said in LOGIN:
-        return ConfigError(f"AWS does not know this login, or no longer: {text}", "aws configure, or: aws sso login")
+        return ConfigError(
+            f"AWS does not know this login, or no longer: {text}", "Log in: aws configure, or aws sso login"
+        )
     return DockError(f"AWS refused ({said}): {text}", HINTS.get(said, ELSE))
 
 

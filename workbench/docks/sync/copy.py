@@ -124,7 +124,7 @@ def first(state: State, dock: str) -> Iterator[Event]:
         else:
             hindered = 0.0
         if now is None and time.time() - begun > BEGIN and not kept(state):
-            raise DockError(f"The copy on {dock} is not kept.", f"Its log: {folder_of(state) / LOG}")
+            raise DockError(f"The copy on {dock} is not being kept the same.", f"Its log: {folder_of(state) / LOG}")
         if time.monotonic() - looked > 1.0:
             looked = time.monotonic()
             # Somebody may have killed it.

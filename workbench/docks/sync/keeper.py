@@ -31,6 +31,8 @@ SLOW = 2.0
 """Seconds between two looks at what changes seldom: the patterns, the folder itself."""
 FORGET = "ar* fp* tm* lk* dp*"
 """What unison remembers of two sides that were the same."""
+AGAIN = "It is tried again by itself, and by the next `run-notebook`."
+"""What follows when one attempt has failed."""
 
 
 class Keeper:
@@ -39,7 +41,7 @@ class Keeper:
     def __init__(self, state: State) -> None:
         what = copy.read(state)
         if what is None:
-            raise DockError("There is nothing to keep the same.")
+            raise DockError("There is nothing to keep the same.", "`run-notebook --dock NAME` begins it.")
         self._state, self._what = state, what
         self._folder = copy.folder_of(state)
         self._status = Status()
@@ -87,7 +89,7 @@ class Keeper:
                     self._say(percent=heard.percent)
                 self._give_up_where_lost(there)
                 if not self._status.same and not self._is_held():
-                    raise DockError("The first copy was called off.")
+                    raise DockError("The first copy was called off.", "`run-notebook` begins it again.")
             code = link.code()
         finally:
             link.end()
@@ -98,7 +100,10 @@ class Keeper:
                 self._forget(there)
                 self._pass(dock, there, here, program, again=False)
                 return
-            raise DockError(f"The copy on {dock.name} cannot be kept the same.", "; ".join(heard.last[-3:]))
+            raise DockError(
+                f"The copy on {dock.name} cannot be kept the same: {'; '.join(heard.last[-3:]) or 'unison ended'}.",
+                AGAIN,
+            )
 
     def _live(self, dock: Dock, there: Tunnel, here: str, program: str) -> None:
         """Look each second, until something else is to be done."""
@@ -111,7 +116,10 @@ class Keeper:
                 data = link.receive(LOOK)
                 if data == b"":
                     self._take(heard)
-                    raise DockError(f"The connection to {dock.name} was lost.", "; ".join(heard.last[-2:]))
+                    raise DockError(
+                        f"The connection to {dock.name} was lost: {'; '.join(heard.last[-2:]) or 'unison ended'}.",
+                        AGAIN,
+                    )
                 if data:
                     heard.hear(data)
                     self._take(heard)
@@ -142,7 +150,7 @@ class Keeper:
         """A link that is silent says nothing: who keeps the tunnel notices."""
         status = tunnel.read_status(there.folder)
         if not tunnel.kept(there.folder) or (status and not status.up):
-            raise DockError(f"{self._what.dock} cannot be reached at the moment.")
+            raise DockError(f"{self._what.dock} cannot be reached at the moment.", AGAIN)
 
     def _forget_another_folder(self, there: Tunnel) -> None:
         """A folder in the place of the one that was kept: what is not in it was not deleted."""
@@ -160,7 +168,10 @@ class Keeper:
         # Not by the login shell: zsh does not run what has a pattern that matches nothing.
         done = there.run(f"sh -c {shlex.quote(f'cd {memory} && rm -f -- {FORGET}')}")
         if done.code:
-            raise DockError(f"What {self._what.dock} remembers of the copy cannot be removed.", done.err[-200:])
+            raise DockError(
+                f"What {self._what.dock} remembers of the copy cannot be removed: {done.err[-200:].strip()}",
+                f"See what it lacks: workbench dock doctor {self._what.dock}",
+            )
 
     def _take(self, heard: unison.Heard) -> None:
         known = (*self._status.conflicts, *heard.conflicts)
@@ -190,11 +201,11 @@ def _here(dock: Dock) -> str:
     if found is None:
         raise DockError(
             "unison, which keeps the project and its copy the same, is not installed here.",
-            "sudo apt install unison (on a Mac: brew install unison)",
+            "Install it: sudo apt install unison (on a Mac: brew install unison)",
         )
     known = unison.version(process.run((found, "-version")).out)
     if known < unison.OLDEST:
-        raise DockError(f"unison is too old here ({'.'.join(map(str, known))}).", "Version 2.52 or newer is needed.")
+        raise DockError(f"unison is too old here ({'.'.join(map(str, known))}).", "Install version 2.52 or newer.")
     if confined.version() < confined.OLDEST and not dock.trusted:
         raise DockError(
             f"This system cannot keep {dock.name} out of your other files (Landlock is not there).",

@@ -21,13 +21,19 @@ def leave(state: State, dock: str) -> None:
     if what is None:
         return
     if not settled or now is None or now.failed:
-        raise DockError(f"Not everything of the project has come back from {dock}.", "See: workbench sync")
+        raise DockError(
+            f"Not everything of the project has come back from {dock}.", "See what is missing: workbench sync"
+        )
     _end_keeping(state, what)
     name = shlex.quote(state.folder.name)
     with tunnel.held(book().find(dock), engine=False) as there:
         done = there.run(f'rm -rf -- "$HOME"/{shlex.quote(what.copy)} "$HOME"/.local/share/workbench/sync/{name}')
     if done.code:
-        raise DockError(f"The copy on {dock} cannot be removed.", detail=done.err.splitlines()[-3:])
+        raise DockError(
+            f"The copy on {dock} cannot be removed.",
+            f"Remove it yourself there: {what.copy} in your home.",
+            detail=done.err.splitlines()[-3:],
+        )
     shutil.rmtree(copy.folder_of(state), ignore_errors=True)
 
 
@@ -38,5 +44,5 @@ def _end_keeping(state: State, what: copy.What) -> None:
     while copy.kept(state):
         if time.monotonic() > deadline:
             copy.want(state, what)
-            raise DockError(f"The copy on {what.dock} is still being kept the same.", "Try it again.")
+            raise DockError(f"The copy on {what.dock} is still being kept the same.", "Run the same command again.")
         time.sleep(0.1)

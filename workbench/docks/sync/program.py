@@ -25,7 +25,9 @@ def far_program(connection: Connection, here: str, copy: str, name: str) -> str:
     done = connection.run(f'umask 077; mkdir -p "$HOME"/{shlex.quote(copy)} {memory} {PLACE}/bin')
     if done.code:
         raise DockError(
-            f"The folder of the copy cannot be made on {connection.host}.", detail=done.err.splitlines()[-3:]
+            f"The folder of the copy cannot be made on {connection.host}.",
+            f"See whether you may write in your home there: ssh {connection.host}",
+            detail=done.err.splitlines()[-3:],
         )
     program = _there(connection) or _sent(connection, here)
     return f"env UNISON={memory} UNISONLOCALHOSTNAME=there {program}"
@@ -53,5 +55,5 @@ def _sent(connection: Connection, here: str) -> str:
             return found
     raise DockError(
         f"unison, which keeps the project and its copy the same, is not on {connection.host}.",
-        f"ssh -t {connection.host} sudo apt install unison (version 2.52 or newer)",
+        f"Install it there, version 2.52 or newer: ssh -t {connection.host} sudo apt install unison",
     )
