@@ -24,6 +24,7 @@ from workbench.tutorial import Lesson
 LIMIT = 120.0
 """Seconds that all cells of a lesson may take together."""
 CHECK = re.compile(r"lesson\.check\((\d+)\)")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 ENGINES = ("docker", "local")
 CASES = [(engine, each) for each in tutorial.lessons() for engine in ENGINES if engine in each.engines]
 
@@ -79,7 +80,7 @@ def walk(bench: Workbench, lesson: Lesson, *, solved: bool) -> dict[str, str]:
 def _run(kernel: Kernel, cell: Cell, source: str) -> str:
     ran = kernel.run(source)
     assert not ran.error, "\n".join([f"{cell.id}: {ran.error}", source, *ran.traceback])
-    return ran.text.replace("\r\n", "\n")
+    return COLOUR.sub("", ran.text.replace("\r\n", "\n"))
 
 
 def checked(bench: Workbench, lesson: Lesson, shown: Mapping[str, str]) -> dict[int, str]:
