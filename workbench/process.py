@@ -68,9 +68,9 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.", "Install it, or correct PATH.") from error
     except subprocess.TimeoutExpired as error:
-        raise TookTooLong(f"{argv[0]} did not finish within {timeout:.0f} s.") from error
+        raise TookTooLong(f"{argv[0]} did not finish within {timeout:.0f} s.", "Run the same command again.") from error
     return Done(done.returncode, _text(done.stdout), _text(done.stderr))
 
 
@@ -325,7 +325,7 @@ def _begin(argv: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(list(argv), **options)
     except FileNotFoundError as error:
-        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.") from error
+        raise ProgramMissing(f"{argv[0]} is not installed, or not on PATH.", "Install it, or correct PATH.") from error
 
 
 def _linked(argv: Sequence[str], **options: Any) -> "tuple[subprocess.Popen[bytes], socket.socket]":
