@@ -3,20 +3,25 @@
 Whatever is not known to stay inside a container is asked: a key that Compose learns next year too.
 """
 
+import ipaddress
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from workbench.plan.services import Document, Service, Stack, mounted
+from workbench.labels import LABEL
+from workbench.model import Mount
+from workbench.plan.services import Document, Service, Stack, listed, mounted, table
+from workbench.plan.trust import visible
 
 HARMLESS = frozenset(
     re.findall(
         r"\w+",
-        "annotations attach blkio_config cap_drop command configs container_name cpu_count cpu_percent cpu_period"
-        " cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset depends_on deploy develop dns dns_opt"
-        " dns_search domainname entrypoint environment env_file expose extends extra_hosts gpus group_add healthcheck"
-        " hostname image init labels links logging mac_address mem_limit mem_reservation mem_swappiness memswap_limit"
+        "attach blkio_config cap_drop command configs container_name cpu_count cpu_percent cpu_period"
+        " cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset depends_on develop dns dns_opt"
+        " dns_search domainname entrypoint environment env_file expose extends extra_hosts group_add healthcheck"
+        " hostname image init label_file links mac_address mem_limit mem_reservation mem_swappiness memswap_limit"
         " oom_kill_disable oom_score_adj pids_limit platform profiles pull_policy read_only scale secrets shm_size"
         " stdin_open stop_grace_period stop_signal storage_opt tmpfs tty ulimits user working_dir",
     )
@@ -25,32 +30,69 @@ HARMLESS = frozenset(
 JUDGED = frozenset(
     re.findall(
         r"\w+",
-        "build cap_add cgroup cgroup_parent device_cgroup_rules devices external_links ipc network_mode networks pid"
-        " ports privileged restart runtime security_opt sysctls userns_mode uts volumes volumes_from",
+        "build cap_add cgroup cgroup_parent deploy device_cgroup_rules devices external_links gpus ipc labels logging"
+        " network_mode networks pid ports privileged provider restart runtime security_opt sysctls use_api_socket"
+        " userns_mode uts volumes volumes_from",
     )
 )
 """Keys that are looked at one by one."""
-LOOPBACK = ("127.", "::1", "[::1]", "localhost")
-OWN = ("USER", "LOGNAME", "HOME", "PWD", "UID", "GID", "LANG", "PATH", "HOSTNAME", "SHELL", "TERM")
-"""Variables of the user's environment that hold no secret; with those that begin with COMPOSE_ or DOCKER_."""
+BUILDS = frozenset(
+    re.findall(
+        r"\w+",
+        "additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts"
+        " isolation labels network no_cache no_cache_filter platforms privileged provenance pull sbom secrets shm_size"
+        " ssh tags target ulimits",
+    )
+)
+"""Keys of a build that are looked at, or reach nothing outside of it."""
+LOGS = ("", "json-file", "local", "journald", "none")
+"""Where a log stays on the machine."""
+LOG_OPTIONS = ("max-size", "max-file", "compress", "mode", "max-buffer-size", "tag", "labels", "env")
+OWN = re.compile(
+    r"USER|LOGNAME|HOME|PWD|UID|GID|LANG|PATH|HOSTNAME|SHELL|TERM|TMPDIR|(?:LC|XDG|COMPOSE|BUILDX|CONTAINERS)_\w+"
+    r"|DOCKER_(?:HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|API_VERSION|BUILDKIT|DEFAULT_PLATFORM|CONTENT_TRUST)"
+    r"|BUILDKIT_(?:HOST|PROGRESS|COLORS)|CONTAINER_(?:HOST|CONNECTION)|SSL_CERT_\w+"
+)
+"""Variables of the user's environment that hold no secret."""
 
 
-def asks(stack: Stack, names: tuple[str, ...], root: PurePath | None, seen: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Everything of these services that reaches outside of their containers.
+def asks(
+    stack: Stack,
+    names: tuple[str, ...],
+    root: PurePath | None,
+    seen: tuple[str, ...] = (),
+    shared: tuple[Mount, ...] = (),
+) -> tuple[str, ...]:
+    """Everything of these services that reaches outside of their containers, each in one printable line.
 
     `root` None: another machine runs them, whose folders are none of the project's. `seen`: variables of the user's
-    environment that the file's text names.
+    environment that the file's text names. `shared`: volumes that the workbench has of them.
     """
-    found = dict.fromkeys(
-        sentence for name in names for sentence in _service(stack, stack.services[name], root) if sentence
-    )
-    found |= dict.fromkeys(f"See the value of your environment variable {name}." for name in secret(seen))
+    services = [stack.services[name] for name in _built(stack, names)]
+    found = [sentence for each in services for sentence in _service(stack, each, root)]
+    for mount in shared:
+        for key in (key for key, name in stack.volumes.items() if name == mount.source):
+            found += _declared(stack, key, root, "Read and write", mount.target, "(the workbench)")
+    found += [f"See the value of your environment variable {name}." for name in secret(seen)]
+    return tuple(dict.fromkeys(visible(sentence) for sentence in found))
+
+
+def _built(stack: Stack, names: tuple[str, ...]) -> tuple[str, ...]:
+    """These services, and those that their images are built from."""
+    found = dict.fromkeys(names)
+    waiting = [*names]
+    while waiting:
+        build = table(stack.services[waiting.pop()].said.get("build"))
+        others = (each.removeprefix("service:") for each in _contexts(build) if each.startswith("service:"))
+        new = [each for each in others if each in stack.services and each not in found]
+        found |= dict.fromkeys(new)
+        waiting += new
     return tuple(found)
 
 
 def secret(seen: tuple[str, ...]) -> tuple[str, ...]:
     """Those of these variables that nobody but the user may know."""
-    return tuple(name for name in seen if name not in OWN and not name.startswith(("COMPOSE_", "DOCKER_", "LC_")))
+    return tuple(name for name in seen if not OWN.fullmatch(name))
 
 
 def variables(text: str) -> frozenset[str]:
@@ -58,47 +100,71 @@ def variables(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_]\w*)", text))
 
 
+def filled(text: str) -> frozenset[str]:
+    """The names of variables that a file of `NAME=VALUE` lines takes over: named in a value, or alone in a line."""
+    alone = re.findall(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*(?:#.*)?\r?$", text, re.MULTILINE)
+    return variables(text) | {*alone}
+
+
+def named(document: object) -> frozenset[str]:
+    """The names of variables that the texts of a file are to be filled with."""
+    found, waiting, known = frozenset[str](), [document], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            found |= variables(each)
+        elif isinstance(each, Mapping | list) and id(each) not in known:
+            known.add(id(each))
+            waiting += [*each, *each.values()] if isinstance(each, Mapping) else each
+    return found
+
+
 def passed(document: Document) -> frozenset[str]:
     """The names of variables that a file takes over from the environment without naming their value."""
-    services = [each or {} for each in (document.get("services") or {}).values()]
-    builds = [each["build"] for each in services if isinstance(each.get("build"), Mapping)]
+    services = _tables(document, "services")
     found = {name for each in services for name in _bare(each.get("environment"))}
-    found |= {name for each in builds for name in _bare(each.get("args"))}
+    found |= {name for each in services for name in _bare(table(each.get("build")).get("args"))}
     for kind in ("secrets", "configs"):
-        found |= {
-            str(each["environment"]) for each in (document.get(kind) or {}).values() if "environment" in (each or {})
-        }
+        found |= {str(each["environment"]) for each in _tables(document, kind) if each.get("environment")}
     return frozenset(found)
 
 
 def read(document: Document) -> frozenset[str]:
-    """The files whose content a file takes over into environments, as it names them."""
+    """The files whose content a file takes over into environments and labels, as it names them."""
     found: set[str] = set()
-    for each in (document.get("services") or {}).values():
-        listed = (each or {}).get("env_file") or ()
-        for file in [listed] if isinstance(listed, str) else listed:
+    for each in _tables(document, "services"):
+        for file in (*listed(each.get("env_file")), *listed(each.get("label_file"))):
             found.add(str(file.get("path", "")) if isinstance(file, Mapping) else str(file))
     return frozenset(found)
 
 
-def others(document: Document) -> frozenset[str]:
-    """Further Compose files that a file is made of, as it names them."""
-    found: set[str] = set()
-    for each in document.get("include") or ():
-        paths = each.get("path") or () if isinstance(each, Mapping) else each
-        found |= {paths} if isinstance(paths, str) else {str(path) for path in paths}
-    for each in (document.get("services") or {}).values():
-        extended = (each or {}).get("extends")
-        if isinstance(extended, Mapping) and extended.get("file"):
-            found.add(str(extended["file"]))
-    return frozenset(found)
+def extended(document: Document) -> frozenset[str]:
+    """Further Compose files that services of a file are made of, as it names them."""
+    found = (table(each.get("extends")).get("file") for each in _tables(document, "services"))
+    return frozenset(str(file) for file in found if file)
+
+
+def included(document: Document) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """Of each inclusion: its Compose files, the folder that it begins from ("": the first file's), its env files."""
+    for each in listed(document.get("include")):
+        said = each if isinstance(each, Mapping) else {"path": each}
+        files, variables = listed(said.get("path")), listed(said.get("env_file"))
+        yield (
+            tuple(str(file) for file in files),
+            str(said.get("project_directory") or ""),
+            tuple(str(file) for file in variables),
+        )
+
+
+def _tables(document: Document, key: str) -> list[Document]:
+    return [table(each) for each in table(document.get(key)).values()]
 
 
 def _bare(said: Any) -> Iterator[str]:
     if isinstance(said, Mapping):
         yield from (str(name) for name, value in said.items() if value is None)
     else:
-        yield from (str(each) for each in said or () if "=" not in str(each))
+        yield from (str(each) for each in listed(said) if "=" not in str(each))
 
 
 def _service(stack: Stack, service: Service, root: PurePath | None) -> Iterator[str]:
@@ -108,28 +174,51 @@ def _service(stack: Stack, service: Service, root: PurePath | None) -> Iterator[
             yield f"Set `{key}` {of}."
     yield from _rights(said, of)
     yield from _spaces(said, of)
-    for port in said.get("ports") or ():
+    yield from _engine(said, of)
+    for port in listed(said.get("ports")):
         yield from _port(port, of)
-    if str(said.get("restart") or "no") not in ("no", "False") and not str(said["restart"]).startswith("on-failure"):
-        yield f"Be started again by the engine by itself: {said['restart']} {of}."
-    for each in said.get("volumes") or ():
+    for each in listed(said.get("volumes")):
         yield from _volume(stack, each, root, of)
     for each in service.networks:
-        if (((stack.document.get("networks") or {}).get(each)) or {}).get("external"):
-            yield f"Join the network {stack.networks[each]}, and reach what is in it {of}."
+        yield from _network(stack, each, of)
     if said.get("build"):
         yield from _build(said["build"], root, of)
     yield from _files(stack, said, root, of)
 
 
+def _engine(said: Document, of: str) -> Iterator[str]:
+    """What the engine, and those who watch it, are to do."""
+    if said.get("provider"):
+        program = table(said["provider"]).get("type") or said["provider"]
+        yield f"Run the program {program} on this machine, as you {of}."
+    if said.get("use_api_socket"):
+        yield f"Control this machine's engine, with your logins to registries {of}."
+    for policy in (said.get("restart"), table(table(said.get("deploy")).get("restart_policy")).get("condition")):
+        if str(policy or "no") not in ("no", "none") and not str(policy).startswith("on-failure"):
+            yield f"Be started again by the engine by itself: {policy} {of}."
+    logging = table(said.get("logging"))
+    if str(logging.get("driver") or "") not in LOGS:
+        yield f"Have the engine send its log elsewhere: {logging['driver']} {of}."
+    for option in sorted({*map(str, table(logging.get("options")))} - {*LOG_OPTIONS}):
+        yield f"Set the option `{option}` of its log {of}."
+    for label in (str(each).partition("=")[0] for each in listed(said.get("labels"))):
+        if label.startswith(LABEL):
+            yield f"Be taken for what Workbench has made: label {label} {of}."
+
+
 def _rights(said: Document, of: str) -> Iterator[str]:
     if said.get("privileged"):
         yield f"Run privileged: the container then controls the machine {of}."
-    for each in said.get("cap_add") or ():
+    for each in listed(said.get("cap_add")):
         yield f"Add the Linux capability {each} {of}."
-    for each in said.get("devices") or ():
+    for each in listed(said.get("devices")):
         yield f"Open the device {each.get('source') if isinstance(each, Mapping) else each} {of}."
-    for each in said.get("security_opt") or ():
+    reserved = table(table(table(said.get("deploy")).get("resources")).get("reservations")).get("devices")
+    for each in map(table, (*listed(said.get("gpus")), *listed(reserved))):
+        if each.get("driver") not in (None, "", "nvidia"):
+            names = ", ".join(map(str, listed(each.get("device_ids"))))
+            yield f"Open the devices {names or 'that there are'} of {each['driver']} {of}."
+    for each in listed(said.get("security_opt")):
         if str(each).replace("=", ":") not in ("no-new-privileges:true", "no-new-privileges"):
             yield f"Change what keeps the container in: {each} {of}."
     for key in ("cgroup_parent", "device_cgroup_rules", "sysctls"):
@@ -153,15 +242,19 @@ def _spaces(said: Document, of: str) -> Iterator[str]:
         value = str(said.get(key) or "")
         if value == "host":
             yield f"Use this machine's {what} {of}."
-        elif value.startswith("container:") or (key == "network_mode" and value not in _NETWORKS and ":" not in value):
+        elif value not in _USUAL.get(key, ("", "private")) and not value.startswith("service:"):
             yield f"Share the {what} of {value.removeprefix('container:')} {of}."
     for key in ("volumes_from", "external_links"):
-        for each in said.get(key) or ():
+        for each in listed(said.get(key)):
             if key == "external_links" or str(each).startswith("container:"):
                 yield f"Reach the container {str(each).removeprefix('container:')} {of}."
 
 
-_NETWORKS = ("", "bridge", "none", "default")
+_USUAL = {
+    "network_mode": ("", "bridge", "none", "default"),
+    "ipc": ("", "private", "none", "shareable"),
+    "userns_mode": ("", "private", "auto", "keep-id"),
+}
 
 
 def _port(said: Any, of: str) -> Iterator[str]:
@@ -172,8 +265,15 @@ def _port(said: Any, of: str) -> Iterator[str]:
         *before, _ = re.split(r":(?![^\[]*\])", str(said))
         address = ":".join(before[:-1]) if len(before) > 1 else ""
         told = str(said)
-    if not address.startswith(LOOPBACK):
+    if not _is_loopback(address.strip("[]")):
         yield f"Open a port of the machine to others: {told} {of}."
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _volume(stack: Stack, said: Any, root: PurePath | None, of: str) -> Iterator[str]:
@@ -181,16 +281,63 @@ def _volume(stack: Stack, said: Any, root: PurePath | None, of: str) -> Iterator
     read_only = bool(said.get("read_only")) if isinstance(said, Mapping) else "ro" in re.split("[:,]", rest)
     verb = "Read" if read_only else "Read and write"
     if kind == "volume" and source:
-        declared = (stack.document.get("volumes") or {}).get(source) or {}
-        device = str((declared.get("driver_opts") or {}).get("device") or "")
-        if device and (declared.get("driver_opts") or {}).get("type") != "tmpfs":
-            yield from _folder(device, root, verb, target, of)
-        if declared.get("external"):
-            yield f"{verb} the volume {stack.volumes[source]} (as {target}) {of}."
+        yield from _declared(stack, source, root, verb, target, of)
     elif kind in ("bind", "npipe"):
         yield from _folder(source, root, verb, target, of)
     elif kind not in ("volume", "tmpfs"):
         yield f"Mount a {kind} (as {target}) {of}."
+
+
+def _declared(stack: Stack, key: str, root: PurePath | None, verb: str, target: str, of: str) -> Iterator[str]:
+    """A volume: one that others have made, or a place of the machine."""
+    said = table(table(stack.document.get("volumes")).get(key))
+    name = stack.volumes.get(key, key)
+    if said.get("external") or name != f"{stack.name}_{key}":
+        # Compose takes what has this name already, whoever made it.
+        yield f"{verb} the volume {name} (as {target}) {of}."
+    if said.get("driver") not in (None, "", "local"):
+        yield f"Have a volume of the driver {said['driver']} (as {target}) {of}."
+    options = table(said.get("driver_opts"))
+    device, flags = str(options.get("device") or ""), str(options.get("o") or "").split(",")
+    if {"bind", "rbind"} & {*flags}:
+        # The engine begins from a folder of its own where this one is not absolute.
+        if not device.startswith("/") or _is_outside(device, root):
+            yield f"{verb} the folder or file {device} (as {target}) {of}."
+    elif options and (options.get("type") != "tmpfs" or {*options} - {"type", "o", "device"}):
+        told = ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
+        yield f"Mount with {told} (as {target}) {of}."
+
+
+def _network(stack: Stack, key: str, of: str) -> Iterator[str]:
+    said = table(table(stack.document.get("networks")).get(key))
+    name = stack.networks.get(key, key)
+    if said.get("external") or name != f"{stack.name}_{key}":
+        yield f"Join the network {name}, and reach what is in it {of}."
+    if said.get("driver") not in (None, "", "bridge", "default"):
+        yield f"Have a network of the driver {said['driver']} {of}."
+    for option, value in sorted(table(said.get("driver_opts")).items()):
+        if option != "com.docker.network.driver.mtu":
+            yield f"Have a network with {option}={value} {of}."
+    ipam = table(said.get("ipam"))
+    if ipam.get("driver") not in (None, "", "default"):
+        yield f"Have a network with addresses of the driver {ipam['driver']} {of}."
+    for each in map(table, listed(ipam.get("config"))):
+        # What this machine sends there goes to the containers from then on.
+        if not _is_free(str(each.get("subnet") or "")):
+            yield f"Have the addresses {each['subnet']} of this machine's network {of}."
+
+
+def _is_free(subnet: str) -> bool:
+    """Whether nobody outside has such addresses: those that engines themselves give to networks."""
+    try:
+        found = ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        return not subnet
+    engines = ("172.16.0.0/12", "fc00::/7")
+    return any(
+        found.version == each.version and found.subnet_of(each)  # type: ignore[arg-type]
+        for each in map(ipaddress.ip_network, engines)
+    )
 
 
 def _folder(source: str, root: PurePath | None, verb: str, target: str, of: str) -> Iterator[str]:
@@ -199,34 +346,50 @@ def _folder(source: str, root: PurePath | None, verb: str, target: str, of: str)
 
 
 def _build(said: Any, root: PurePath | None, of: str) -> Iterator[str]:
-    said = {"context": said} if isinstance(said, str) else said
+    said = {"context": said} if isinstance(said, str) else table(said)
     context = str(said.get("context") or "")
-    if context.startswith("/") and _is_outside(context, root):
-        yield f"Build from the folder {context} {of}."
-    more = said.get("additional_contexts") or {}
-    listed = more.values() if isinstance(more, Mapping) else (str(each).partition("=")[2] for each in more)
-    for each in listed:
-        if str(each).startswith(("/", ".")) and _is_outside(str(each), root):
+    for each in (context, *(each.removeprefix("oci-layout://") for each in _contexts(said))):
+        if each.startswith(("/", ".", "~")) and _is_outside(each, root):
             yield f"Build from the folder {each} {of}."
-    if said.get("network") == "host":
-        yield f"Build in this machine's network {of}."
+    file = posixpath.normpath(posixpath.join(context, str(said.get("dockerfile") or "")))
+    if context.startswith("/") and not _is_outside(context, root) and _is_outside(file, root):
+        yield f"Build by the file {file} {of}."
+    for key in ("cache_from", "cache_to"):
+        for each in map(str, listed(said.get(key))):
+            if "type=" in each and "type=registry" not in each and "type=inline" not in each:
+                yield f"Keep what is built in {each} {of}."
+    if str(said.get("network") or "default") not in ("default", "none", "bridge"):
+        yield f"Build in {_whose(str(said['network']))} {of}."
     if said.get("privileged") or said.get("entitlements"):
         yield f"Build with more rights than usual {of}."
     if said.get("ssh"):
         yield f"Use your ssh agent in the build {of}."
+    for key in sorted({*said} - BUILDS):
+        if said[key] not in (None, False, [], {}) and not key.startswith("x-"):
+            yield f"Set `{key}` of the build {of}."
+
+
+def _contexts(build: Document) -> Iterator[str]:
+    more = build.get("additional_contexts")
+    if isinstance(more, Mapping):
+        yield from map(str, more.values())
+    else:
+        yield from (str(each).partition("=")[2] for each in listed(more))
+
+
+def _whose(network: str) -> str:
+    return "this machine's network" if network == "host" else f"the network {network}"
 
 
 def _files(stack: Stack, said: Document, root: PurePath | None, of: str) -> Iterator[str]:
     """Files that are seen as secrets and configurations."""
-    build = said.get("build")
-    used = [*(said.get("secrets") or ()), *(said.get("configs") or ())]
-    used += [*((build.get("secrets") or ()) if isinstance(build, Mapping) else ())]
-    for each in used:
+    build = table(said.get("build"))
+    for each in (*listed(said.get("secrets")), *listed(said.get("configs")), *listed(build.get("secrets"))):
         name = str(each.get("source") or "") if isinstance(each, Mapping) else str(each)
         for kind in ("secrets", "configs"):
-            declared = (stack.document.get(kind) or {}).get(name) or {}
-            if declared.get("file") and _is_outside(str(declared["file"]), root):
-                yield f"Read the file {declared['file']} {of}."
+            file = str(table(table(stack.document.get(kind)).get(name)).get("file") or "")
+            if file and _is_outside(file, root):
+                yield f"Read the file {file} {of}."
 
 
 def _is_outside(path: str, root: PurePath | None) -> bool:

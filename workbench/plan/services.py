@@ -45,47 +45,62 @@ class Stack:
 def stack(document: Document, name: str) -> Stack:
     """What `docker compose config` printed. `name` is Compose's for the project, where the document has none."""
     name = str(document.get("name") or name)
+    said = table(document.get("services"))
     return Stack(
         name,
-        {key: _service(key, said or {}) for key, said in (document.get("services") or {}).items()},
+        {key: _service(key, table(each), said) for key, each in said.items()},
         {"default": f"{name}_default", **_names(name, document.get("networks"))},
         _names(name, document.get("volumes")),
         document,
     )
 
 
-def _names(stack: str, said: Document | None) -> dict[str, str]:
+def table(said: object) -> Document:
+    """What is said, where it is a table; else an empty one. Compose lets pass more than its documents show."""
+    return said if isinstance(said, Mapping) else {}
+
+
+def listed(said: object) -> tuple[Any, ...]:
+    """What is said, as a list: one text alone, the keys of a table."""
+    if isinstance(said, str):
+        return (said,) if said else ()
+    return tuple(said) if isinstance(said, list | tuple | Mapping) else ()
+
+
+def _names(stack: str, said: object) -> dict[str, str]:
     found = {}
-    for key, each in (said or {}).items():
-        each = each or {}
+    for key, each in table(said).items():
+        each = table(each)
         external = each.get("external")
         own = external.get("name") if isinstance(external, Mapping) else None
         found[key] = str(each.get("name") or own or (key if external else f"{stack}_{key}"))
     return found
 
 
-def _service(name: str, said: Document) -> Service:
-    has_network = "network_mode" in said
+def _service(name: str, said: Document, known: Document) -> Service:
+    health = table(said.get("healthcheck"))
+    networks = tuple(str(each) for each in listed(said.get("networks")))
     return Service(
         name,
-        depends=_depends(said),
-        networks=() if has_network else tuple(said.get("networks") or ("default",)),
-        profiles=tuple(said.get("profiles") or ()),
-        has_health=bool(said.get("healthcheck")) and not said["healthcheck"].get("disable"),
+        # One that need not be there (`required: false`) may not be there.
+        depends={other: condition for other, condition in _depends(said).items() if other in known},
+        networks=() if said.get("network_mode") else networks or ("default",),
+        profiles=tuple(str(each) for each in listed(said.get("profiles"))),
+        has_health=bool(health) and not health.get("disable"),
         said=said,
     )
 
 
 def _depends(said: Document) -> dict[str, Condition]:
     """Those that must be there first, those that Compose finds by itself too."""
-    listed = said.get("depends_on") or ()
-    found: dict[str, Condition] = dict.fromkeys(listed, "service_started")
-    if isinstance(listed, Mapping):
-        found = {name: (each or {}).get("condition", "service_started") for name, each in listed.items()}
+    named = said.get("depends_on")
+    found: dict[str, Condition] = dict.fromkeys((str(each) for each in listed(named)), "service_started")
+    found |= {name: each["condition"] for name, each in table(named).items() if table(each).get("condition")}
     shared = (str(said.get(key, "")) for key in SHARES)
     others = [each.removeprefix("service:") for each in shared if each.startswith("service:")]
-    others += [str(each).partition(":")[0] for each in said.get("links") or ()]
-    others += [each.partition(":")[0] for each in said.get("volumes_from") or () if not each.startswith("container:")]
+    others += [str(each).partition(":")[0] for each in listed(said.get("links"))]
+    taken = (str(each) for each in listed(said.get("volumes_from")))
+    others += [each.partition(":")[0] for each in taken if not each.startswith("container:")]
     return {**dict.fromkeys(others, "service_started"), **found}
 
 
@@ -125,7 +140,8 @@ def in_order(stack: Stack, names: Iterable[str]) -> tuple[str, ...]:
 
 def companions(stack: Stack, uses: Mapping[str, ServiceUse], names: tuple[str, ...]) -> Companions:
     """What a workbench has of the services `names`. Raises ConfigError for a volume that the file does not have."""
-    networks = dict.fromkeys(stack.networks[key] for name in names for key in stack.services[name].networks)
+    keys = (key for name in names for key in stack.services[name].networks)
+    networks = dict.fromkeys(stack.networks.get(key, f"{stack.name}_{key}") for key in keys)
     known = {name: uses[name] for name in names if name in uses}
     return Companions(
         stack.name,
@@ -153,13 +169,13 @@ def moved(document: Document, root: str, copy: str) -> dict[str, Any]:
 
     Builds send what they need from here; what is mounted is there.
     """
-    services = {name: _moved(said or {}, root, copy) for name, said in (document.get("services") or {}).items()}
+    services = {name: _moved(table(said), root, copy) for name, said in table(document.get("services")).items()}
     return {**document, "services": services}
 
 
 def _moved(said: Document, root: str, copy: str) -> dict[str, Any]:
     volumes = []
-    for each in said.get("volumes") or ():
+    for each in listed(said.get("volumes")):
         kind, source, target, rest = mounted(each)
         path = PurePosixPath(source)
         if kind == "bind" and path.is_relative_to(root):

@@ -29,7 +29,7 @@ def asks_of_build(spec: ImageSpec) -> tuple[str, ...]:
     """The same for the build of an image of the project."""
     scripts = (("before", spec.build.before), ("after", spec.build.after))
     return (
-        *(f"Run on this machine, {when} each build: {_visible(shlex.join(words))}" for when, words in scripts if words),
+        *(f"Run on this machine, {when} each build: {visible(shlex.join(words))}" for when, words in scripts if words),
         *(["Build in this machine's network."] if spec.build.network == "host" else []),
         *_reads(spec, build=True),
     )
@@ -76,7 +76,7 @@ def _reads(spec: ImageSpec, *, build: bool) -> Iterator[str]:
             yield f"See the value of your environment variable {', '.join(names)} (in {item})."
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """A text in which nothing can move the cursor or begin another line."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 

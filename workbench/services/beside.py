@@ -43,12 +43,13 @@ class Services:
             raise AssertionError("an engine without containers has no services")
         text, root = source.written(self.source.stack), self.project.root
         file = self.state.write_text(f"compose-{digest(text)}.json", text)
+        self.state.write_text(life.NO_ENV, "")
         return life.Group(self.engine.services, self.program, self.source.stack, root, self.source.env, file)
 
     def agree(self, names: tuple[str, ...], ui: "Ui", *, trusted: bool) -> None:
         """Have the user agree to what these services, and those that they need, ask of the machine."""
         order = services.in_order(self.source.stack, names)
-        asks = source.agreed(self.source, order, self.project.root, far=self.far)
+        asks = source.agreed(self.source, order, self.project.root, far=self.far, shared=self.companions.mounts)
         consent.agree(self.state, "services", asks, self.project.root, trusted=trusted, ui=ui)
 
 

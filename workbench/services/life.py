@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 STARTED = "services.json"
 """What was started for a workbench, and stops with it."""
+NO_ENV = "compose.env"
+"""An empty file in the place of the project's `.env`: what is carried out needs no variables, and Compose would set
+them for each program that it calls.
+"""
 LOOK = 0.5
 """Seconds between two looks at services that are starting."""
 LONG = 120.0
@@ -59,6 +63,8 @@ class Group:
             *self.program.words,
             "-f",
             str(self.file),
+            "--env-file",
+            str(self.file.with_name(NO_ENV)),
             "--project-directory",
             str(self.root),
             "-p",

@@ -10,8 +10,10 @@ from typing import Any
 
 from workbench import process
 from workbench.errors import ConfigError, ProjectError
+from workbench.model import Mount
 from workbench.plan import service_trust, services
 from workbench.plan.services import Stack
+from workbench.plan.trust import visible
 from workbench.services.program import Program
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -25,6 +27,8 @@ PASSED = re.compile(
     re.IGNORECASE,
 )
 """Variables of the user's environment that Compose has in any case: how it finds the engine, and the network."""
+NO_REMOTE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
+"""Compose fetches no file of another machine: nobody has agreed to it yet, and what it reads could not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,8 @@ class Source:
     stack: Stack
     seen: tuple[str, ...]
     """Variables that its text names, and that there are."""
-    files: tuple[str, ...]
-    """Files whose content went into environments."""
+    reads: tuple[str, ...]
+    """Files out of the project whose content went into services, as sentences for the one who must agree."""
     env: Mapping[str, str]
     """The whole environment that Compose is given."""
 
@@ -52,22 +56,28 @@ def read(root: Path, program: Program, environ: Mapping[str, str], more: Iterabl
             f"{root} has no Compose file, which services are described in.",
             f"Write one, {NAMES[0]}: https://docs.docker.com/compose/gettingstarted",
         )
-    seen, contents = _sources(root, files)
-    env = {name: value for name, value in environ.items() if name in seen or PASSED.fullmatch(name)}
-    env |= program.env
+    seen, reads, unread = _sources(root, files, {*more, *(files if environ.get("COMPOSE_FILE") else ())})
+    env = {name: value for name, value in environ.items() if name in seen or PASSED.fullmatch(name)} | {**program.env}
     chosen = ("--profile", "*") if program.is_modern else ()
     form = ("--format", "json") if program.is_modern else ()
     words = (*program.words, *arguments(files), *chosen, "config", *form)
-    done = process.run(words, env=env, whole=True, cwd=root, timeout=PATIENCE)
+    # A file can hide the name of a variable from us: what nobody may know is not there to be found.
+    known = {name: value for name, value in env.items() if name in seen or not service_trust.secret((name,))}
+    done = process.run(words, env=known | NO_REMOTE, whole=True, cwd=root, timeout=PATIENCE)
     if done.code != 0:
         raise ConfigError(
             f"Compose does not take {', '.join(file.name for file in files)}.",
             f"These are its words; `{' '.join(program.words)} config` says them again.",
             detail=tuple(line for line in done.err.splitlines() if line.strip())[-KEPT:],
         )
-    document = _resolved(_document(done.out) or {}, root)
-    known = tuple(sorted(name for name in seen if name in environ))
-    return Source(services.stack(document, _name(root, environ)), known, contents, env)
+    if unread:
+        raise ConfigError(
+            f"Compose can read {unread[0]}, and Workbench cannot tell which files and variables it takes.",
+            "Write it as plain YAML in UTF-8.",
+        )
+    document = _resolved(_printed(done.out, program), root)
+    told = tuple(sorted((seen | service_trust.passed(document)) & env.keys()))
+    return Source(services.stack(document, _name(root, environ)), told, reads, env)
 
 
 def arguments(files: Iterable[Path]) -> tuple[str, ...]:
@@ -81,11 +91,14 @@ def profiles(environ: Mapping[str, str], root: Path) -> tuple[str, ...]:
     return tuple(part.strip() for part in said.split(",") if part.strip())
 
 
-def agreed(source: Source, names: tuple[str, ...], root: Path, *, far: bool) -> tuple[str, ...]:
-    """What these services ask for. `far`: another machine runs them."""
-    asked = service_trust.asks(source.stack, names, None if far else PurePath(root), source.seen)
-    outside = (file for file in source.files if not Path(os.path.realpath(file)).is_relative_to(root.resolve()))
-    return (*asked, *(f"Read the file {file} into the environment of a service." for file in sorted(outside)))
+def agreed(
+    source: Source, names: tuple[str, ...], root: Path, *, far: bool, shared: tuple[Mount, ...] = ()
+) -> tuple[str, ...]:
+    """What these services ask for. `far`: another machine runs them. `shared`: volumes that the workbench has too."""
+    asked = service_trust.asks(source.stack, names, None if far else PurePath(root), source.seen, shared)
+    usual = _called(source.env.get("COMPOSE_PROJECT_NAME") or root.name)
+    whose = f"Be the Compose project {source.stack.name}, and have the containers and volumes that it has."
+    return (*asked, *source.reads, *([whose] if source.stack.name != usual else []))
 
 
 def _files(root: Path, environ: Mapping[str, str]) -> list[Path]:
@@ -102,7 +115,10 @@ def _files(root: Path, environ: Mapping[str, str]) -> list[Path]:
 
 def _name(root: Path, environ: Mapping[str, str]) -> str:
     """What Compose calls a project that does not name itself."""
-    said = environ.get("COMPOSE_PROJECT_NAME") or _dotenv(root, "COMPOSE_PROJECT_NAME") or root.name
+    return _called(environ.get("COMPOSE_PROJECT_NAME") or _dotenv(root, "COMPOSE_PROJECT_NAME") or root.name)
+
+
+def _called(said: str) -> str:
     return re.sub(r"[^-_a-z0-9]", "", said.lower()).lstrip("_-") or "default"
 
 
@@ -120,62 +136,144 @@ def _dotenv(root: Path, name: str) -> str:
         return ""
 
 
-def _sources(root: Path, files: Iterable[Path]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The variables that these files and those that they include name, and the files that go into environments."""
-    waiting, known = [*files], set[Path]()
-    names, contents = frozenset[str](), set[str]()
+def _sources(
+    root: Path, files: list[Path], chosen: Iterable[Path]
+) -> tuple[frozenset[str], tuple[str, ...], list[Path]]:
+    """What these files and those that they are made of take: variables by name, files out of the project as sentences.
+
+    The last are Compose files that cannot be read here. `chosen`: those that the user has named.
+    """
+    waiting = [(file, files[0].parent) for file in files]
+    variables = _at([*{files[0].parent, root}], ".env")
+    known, unread, names, any_file = set[Path](), list[Path](), frozenset[str](), set[str]()
     while waiting:
-        file = waiting.pop()
-        if file in known:
+        file, base = waiting.pop()
+        if file in known or not _is_there(file):
             continue
         known.add(file)
-        try:
-            text = file.read_text("utf-8-sig", errors="replace")
-        except OSError:
-            # Compose says so.
-            continue
-        names |= service_trust.variables(text)
-        document = _document(text)
-        if isinstance(document, Mapping):
-            names |= service_trust.passed(document)
-            contents |= {str(file.parent / each) for each in service_trust.read(document)}
-            waiting += [file.parent / each for each in service_trust.others(document)]
-    return names, tuple(sorted(contents))
+        # Which of them a path begins from differs from Compose to Compose.
+        bases = [*{base, file.parent}]
+        documents = _documents(file)
+        if documents is None:
+            unread.append(file)
+        for document in documents or ():
+            names |= service_trust.named(document) | service_trust.passed(document)
+            takes, further = service_trust.read(document), service_trust.extended(document)
+            waiting += [(each, each.parent) for path in further for each in _at(bases, path)]
+            for paths, folder, own in service_trust.included(document):
+                begin = _at(bases, folder or str(PurePath(paths[0] if paths else "").parent))
+                waiting += [(each, start) for path in paths for each in _at(bases, path) for start in begin]
+                variables |= {each for path in own or (".env",) for each in _at([*bases, *begin], path)}
+                further |= {*paths, folder}
+                takes |= {*own}
+            variables |= {each for path in takes for each in _at(bases, path)}
+            any_file |= {path for path in (*takes, *further) if "$" in path or path.startswith("~")}
+    for file in variables:
+        names |= service_trust.filled(_text(file) or "")
+    ends = {os.path.realpath(file) for file in (known | variables) - {*chosen} if os.path.lexists(file)}
+    outside = [file for file in sorted(ends) if not PurePath(file).is_relative_to(os.path.realpath(root))]
+    read = [f"Read the file {file} into the services." for file in outside]
+    read += [f"Read any file that `{path}` stands for into the services." for path in sorted(any_file)]
+    return names, tuple(visible(sentence) for sentence in read), unread
 
 
-def _document(text: str) -> Any:
-    """A YAML document; None for one that cannot be read. Compose's own tags (`!reset`, `!override`) mean nothing."""
+def _at(bases: Iterable[Path], path: str) -> set[Path]:
+    """Where a path may lead, from these folders: before links are followed, or after."""
+    return {each for base in bases for each in (base / path, Path(os.path.normpath(base / path)))}
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
+def _text(file: Path) -> str | None:
+    """None: it is not there, or no text."""
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return None
+
+
+def _documents(file: Path) -> list[Any] | None:
+    """The YAML documents of a file, None where they cannot be read. Compose's own tags (`!reset`) mean nothing.
+
+    Every text is taken as it is written: Compose does not take `yes` for a truth, as YAML did once.
+    """
     import yaml
+
+    kept = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+    made = (kept[0], *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
 
     class Loader(yaml.SafeLoader):
         """Takes any tag."""
 
-    Loader.add_multi_constructor("!", lambda loader, _, node: _untagged(loader, node))
+    Loader.yaml_implicit_resolvers = {
+        mark: [each for each in forms if each[0] in kept]
+        for mark, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in made}
+    Loader.add_multi_constructor("", _untagged)
+    text = _text(file)
     try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError:
+        found = None if text is None else [*yaml.load_all(text, Loader)]
+    except (yaml.YAMLError, RecursionError):
         return None
+    return found if all(each is None or isinstance(each, Mapping) for each in found or ()) else None
 
 
-def _untagged(loader: Any, node: Any) -> Any:
+def _untagged(loader: Any, suffix: str, node: Any) -> Any:
     import yaml
 
+    if suffix.endswith(":binary"):
+        raise yaml.YAMLError("what it says is hidden")
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else node.value
 
 
+def _printed(text: str, program: Program) -> dict[str, Any]:
+    """The document that Compose has printed: version 1 knows YAML only."""
+    if program.is_modern:
+        return dict(json.loads(text))
+    import yaml
+
+    return dict(yaml.safe_load(text))
+
+
 def _resolved(document: dict[str, Any], root: Path) -> dict[str, Any]:
-    """The document with what is mounted from the project under its real path: a link may lead out of it."""
-    for said in (document.get("services") or {}).values():
-        for number, each in enumerate((said or {}).get("volumes") or ()):
+    """The document with what is used of the machine under its real path: a link may lead out of the project."""
+    for said in filter(None, (document.get("services") or {}).values()):
+        build = said.get("build")
+        if isinstance(build, str):
+            said["build"] = _real(build)
+        elif build:
+            build["context"] = _real(build.get("context"))
+            for name, path in services.table(build.get("additional_contexts")).items():
+                build["additional_contexts"][name] = _real(path)
+        for number, each in enumerate(said.get("volumes") or ()):
             kind, source, target, rest = services.mounted(each)
-            if kind == "bind" and source.startswith("/"):
-                real = os.path.realpath(source)
+            if kind == "bind":
+                real = _real(source)
                 said["volumes"][number] = (
                     {**each, "source": real} if isinstance(each, dict) else f"{real}:{target}{rest}"
                 )
+    for kind, key in (("secrets", "file"), ("configs", "file")):
+        for each in (document.get(kind) or {}).values():
+            if each and each.get(key):
+                each[key] = _real(each[key])
+    for each in (document.get("volumes") or {}).values():
+        options = (each or {}).get("driver_opts") or {}
+        if options.get("device"):
+            options["device"] = _real(options["device"])
     return document
+
+
+def _real(path: Any) -> Any:
+    """An absolute path without links; anything else as it is."""
+    return os.path.realpath(path) if isinstance(path, str) and path.startswith("/") else path
 
 
 def written(stack: Stack) -> str:
