@@ -1,0 +1,3 @@
+now = shelf.resolve("1.0")
+moved = now != first
+still = shelf.pull(first)

@@ -1,0 +1,1 @@
+line = f"FROM registry.example/menu:1.0@{first}"
