@@ -111,7 +111,7 @@ def reset(lesson: Lesson, target: Path) -> Path | None:
             )
         copy(lesson, target)
         return None
-    aside = target / f"before-{time.strftime('%Y%m%d-%H%M%S')}"
+    aside = _aside(target)
     aside.mkdir()
     for each in [*target.iterdir()]:
         if not each.name.startswith("before-") and each.name not in _NOT_OURS:
@@ -119,6 +119,13 @@ def reset(lesson: Lesson, target: Path) -> Path | None:
     (target / FOLDER).mkdir()
     copy(lesson, target)
     return aside
+
+
+def _aside(target: Path) -> Path:
+    """A folder that is not there yet: a second may see two resets."""
+    name = f"before-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = (name, *(f"{name}-{number}" for number in range(2, 1000)))
+    return next(target / each for each in names if not (target / each).exists())
 
 
 def _lesson(folder: Path) -> Lesson:
