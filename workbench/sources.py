@@ -150,7 +150,7 @@ def _from_table(file: DependencyFile, path: tuple[str, ...], value: object, plac
 
 def _wrong(where: str, option: Option, error: ValueError) -> ConfigError:
     return ConfigError(
-        f"{where}: `{option.name}`: {error}.".replace("..", "."),
+        f"{where}: `{option.name}`: {str(error).rstrip('.')}.",
         f"Correct or remove it. `{option.name}`: {option.help}",
     )
 

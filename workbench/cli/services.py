@@ -186,8 +186,12 @@ def restart_command(context: click.Context, names: tuple[str, ...]) -> int:
 
     Without a NAME it is all of them.
     """
+    from workbench.services import life
+
     with _opened(context) as found:
-        return found.compose("restart", *found.check(names))
+        wanted = found.check(names)
+        life.refuse_moved(found.group, wanted or found.services.source.stack.services)
+        return found.compose("restart", *wanted)
 
 
 @contextmanager
@@ -195,7 +199,7 @@ def _opened(context: click.Context) -> Iterator[Opened]:
     from workbench import flow
     from workbench.cli.terminal import ui
     from workbench.model import Request
-    from workbench.services import beside
+    from workbench.services import beside, life
 
     path, flags, verbose = context.obj
     environ, terminal = flow.current_environ(), ui(verbose)
@@ -203,7 +207,9 @@ def _opened(context: click.Context) -> Iterator[Opened]:
     try:
         known = (found.project, found.settings, found.engine, found.facts, found.state)
         services = found.services or beside.look(*known, environ)
-        yield Opened(found, services, services.group(), terminal)
+        group = services.group()
+        life.refuse_others(group)
+        yield Opened(found, services, group, terminal)
     finally:
         found.engine.close()
 

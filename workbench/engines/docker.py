@@ -20,6 +20,7 @@ from workbench.engines import leftovers as leaving
 from workbench.engines.base import Channel, NameTaken, Way
 from workbench.engines.dialect import DOCKER, PODMAN, Dialect
 from workbench.engines.failures import Absent, Ambiguous, refusal
+from workbench.engines.links import refuse_links
 from workbench.engines.services import DockerServices
 from workbench.engines.sockets import Address
 from workbench.engines.store import DockerStore
@@ -146,6 +147,8 @@ class DockerEngine:
         """Create network, volumes and container, start it, hand over the delivery. All or nothing."""
         if not isinstance(run, ContainerRun):
             raise EngineError(f"{self.dialect.title} runs containers only.", "Choose `--engine local`.")
+        if not self.dock:
+            refuse_links((mount.source for mount in run.mounts if mount.kind == "bind"), run.labels.get(PROJECT, ""))
         network = [run.bridge.name] if run.bridge and networks.have_network(self._client, run.bridge) else []
         volumes: list[str] = []
         id = ""
@@ -238,7 +241,10 @@ class DockerEngine:
 
     def resume(self, id: str, delivery: Delivery) -> Running:
         """Start a stopped container again and hand over the delivery; stopped again when that fails."""
-        labels = self._ours(id)["Config"]["Labels"]
+        found = self._ours(id)
+        labels = found["Config"]["Labels"]
+        if not self.dock:
+            refuse_links((mount["Source"] for mount in found["Mounts"] if mount["Type"] == "bind"), labels[PROJECT])
         self._client.start(id)
         try:
             self._deliver(id, tuple(json.loads(labels.get(commands.DELIVER, "[]"))), delivery)

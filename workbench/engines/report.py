@@ -35,8 +35,12 @@ def is_ours(labels: Mapping[str, str] | None) -> bool:
 
 
 def is_workbench(labels: Mapping[str, str] | None) -> bool:
-    """Whether a container is a workbench. Somebody's own container of our image has the image's labels only."""
-    return NAME in (labels or ()) and bool({PLAN, PORT} & set(labels or ()))
+    """Whether a container is a workbench. Somebody's own container of our image has the image's labels only.
+
+    A service's is none, whatever labels its image brings.
+    """
+    known = set(labels or ())
+    return NAME in known and bool({PLAN, PORT} & known) and f"{COMPOSE}service" not in known
 
 
 def listed(entry: Entry, dialect: Dialect, now: float) -> Running:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from workbench.engines import report, streams
 from workbench.engines.dialect import PODMAN, Dialect
 from workbench.engines.failures import Absent, InUse
+from workbench.engines.links import refuse_links
 from workbench.engines.sockets import Address
 from workbench.labels import COMPOSE
 from workbench.model import ServiceState
@@ -48,8 +49,12 @@ class DockerServices:
             self._client.stop(id, timeout=self._grace(id))
 
     def restart(self, id: str) -> None:
-        """The same container again."""
-        self._client.restart(id, timeout=self._grace(id))
+        """The same container again, stopped first: while it runs it could still change what it is started with."""
+        found = self._client.inspect_container(id)
+        self.stop(id)
+        mounted = (mount["Source"] for mount in found["Mounts"] if mount["Type"] == "bind")
+        refuse_links(mounted, report.service(found).folder)
+        self._client.start(id)
 
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Both output streams in the order of their coming."""

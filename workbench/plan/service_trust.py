@@ -194,7 +194,11 @@ def _engine(said: Document, of: str) -> Iterator[str]:
     if said.get("use_api_socket"):
         yield f"Control this machine's engine, with your logins to registries {of}."
     for policy in (said.get("restart"), table(table(said.get("deploy")).get("restart_policy")).get("condition")):
-        if str(policy or "no") not in ("no", "none") and not str(policy).startswith("on-failure"):
+        # An engine that starts a container again follows links anew which the container has put into the project.
+        may = str(policy).startswith("on-failure") and not any(
+            mounted(each)[0] == "bind" for each in listed(said.get("volumes"))
+        )
+        if str(policy or "no") not in ("no", "none") and not may:
             yield f"Be started again by the engine by itself: {policy} {of}."
     logging = table(said.get("logging"))
     if str(logging.get("driver") or "") not in LOGS:

@@ -170,7 +170,17 @@ def moved(document: Document, root: str, copy: str) -> dict[str, Any]:
     Builds send what they need from here; what is mounted is there.
     """
     services = {name: _moved(table(said), root, copy) for name, said in table(document.get("services")).items()}
-    return {**document, "services": services}
+    files = {
+        kind: {name: _moved_file(table(said), root, copy) for name, said in table(document.get(kind)).items()}
+        for kind in ("secrets", "configs")
+        if document.get(kind)
+    }
+    return {**document, "services": services, **files}
+
+
+def _moved_file(said: Document, root: str, copy: str) -> Document:
+    path = PurePosixPath(str(said.get("file") or ""))
+    return {**said, "file": str(PurePosixPath(copy) / path.relative_to(root))} if path.is_relative_to(root) else said
 
 
 def _moved(said: Document, root: str, copy: str) -> dict[str, Any]:

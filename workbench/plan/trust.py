@@ -98,7 +98,9 @@ def _asks(settings: Settings, root: PurePath | None) -> Iterator[str]:
         if _from_project(settings, f"mounts.{mount.target}") and _outside(mount, root):
             what = "the volume" if mount.kind == "volume" else "the folder or file"
             yield f"{'Read' if mount.read_only else 'Read and write'} {what} {mount.source} (as {mount.target})."
-    if settings.restart in BY_ITSELF and _from_project(settings, "restart"):
+    # An engine that starts a container again follows links anew which the container has put into the project.
+    mounts = any(mount.kind == "bind" for mount in settings.mounts) and settings.restart != "no"
+    if (settings.restart in BY_ITSELF or mounts) and _from_project(settings, "restart"):
         yield f"Be started again by the engine by itself: {settings.restart}."
     for name in sorted(settings.pass_env):
         if _from_project(settings, f"pass-env.{name}"):

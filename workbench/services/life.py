@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workbench import process
 from workbench.engines.base import Engine, ServiceContainers
+from workbench.engines.links import refuse_links
 from workbench.errors import EngineError, WorkbenchError
 from workbench.model import Event, ServiceState
 from workbench.plan import services
@@ -87,7 +88,7 @@ def up(
     What runs already stays as it is, unless `again`: then Compose brings all of them up to the file. What this starts
     is `ours`: it stops with the workbench. Raises NotHealthy, EngineError; what was started is stopped then.
     """
-    _refuse_others(group)
+    refuse_others(group)
     before = {name for name, states in group.states().items() if any(each.state == "running" for each in states)}
     order = services.in_order(group.stack, names)
     todo: list[str] = []
@@ -129,14 +130,22 @@ def _has_done(group: Group, name: str, todo: list[str]) -> bool:
     )
 
 
-def _refuse_others(group: Group) -> None:
+def refuse_others(group: Group) -> None:
     """Compose knows projects by their name alone: those of another folder would be changed into ours."""
     for each in group.containers.find(group.stack.name):
         if each.folder and Path(each.folder) != group.root and Path(each.folder).resolve() != group.root.resolve():
             raise EngineError(
                 f"The services of {each.folder} have the same name for Compose: {group.stack.name}.",
-                "Give one of the two projects another: `name: NAME` at the top of its Compose file.",
+                "Give one of the two another, `name: NAME` at the top of its Compose file; or, if that folder is "
+                f"gone: docker compose -p {group.stack.name} down",
             )
+
+
+def refuse_moved(group: Group, names: Iterable[str]) -> None:
+    """What these services mount from the project must be what was read; `EngineError` where it is a link by now."""
+    said = (each for name in names for each in services.listed(group.stack.services[name].said.get("volumes")))
+    binds = ((kind, source) for kind, source, *_ in map(services.mounted, said))
+    refuse_links((source for kind, source in binds if kind == "bind"), str(group.root.resolve()))
 
 
 def _started(group: Group, todo: list[str], ui: "Ui") -> Iterator[Event]:
@@ -165,6 +174,7 @@ def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
     step = f"start {', '.join(names)}"
     yield Event("step", step, step)
     began = time.monotonic()
+    refuse_moved(group, names)
     command = group.command("up", "-d", "--no-deps", *names)
     ui.command(command)
     last: list[str] = []
@@ -172,7 +182,9 @@ def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
     if code != 0:
         yield Event("failed", step, step)
         raise EngineError(
-            f"Compose could not start {', '.join(names)}.", "These are its last lines.", detail=tuple(last)
+            f"Compose could not start {', '.join(names)}.",
+            "Correct what these lines name, then run the same command again.",
+            detail=tuple(last),
         )
     yield Event("done", step, step, seconds=time.monotonic() - began)
 
