@@ -303,7 +303,7 @@ def test_a_product(me: Renter) -> None:
     assert "Data science" in me.dock(*words[:3], "Nothing", "--yes").fails(2)
     assert "Size" in me.dock(*words).fails(2)
     assert "no parameter Colour" in me.dock(*words, "-p", "Size=large", "-p", "Colour=red").fails(2)
-    assert "--disk says nothing" in me.dock(*words, "--disk", "50").fails(2)
+    assert "--disk has no meaning" in me.dock(*words, "--disk", "50").fails(2)
     made = me.dock(*words, "-p", "Size=large", "--json").ok().json()
     assert made["id"] == f"eu-west-1/{machine['InstanceId']}/pp-abc"
     assert me.listed()["lab"]["host"] == "ec2-user@192.0.2.7"
