@@ -247,6 +247,10 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     consent.agree(found.state, "workbench", asks, found.project.root, trusted=request.trust, ui=ui)
     for notice in plan.notices:
         ui.note(notice)
+    if found.services:
+        from workbench.services import beside
+
+        beside.prepare(found.services, ui, trusted=request.trust)
     provide(found, plan, ui)
     with _served(found, ui):
         if existing and existing.state == "stopped" and existing.plan == plan.digest and not request.restart:

@@ -13,6 +13,7 @@ from workbench.engines.base import Engine
 from workbench.errors import EngineError, ProjectError, WorkbenchError
 from workbench.flow import current_environ, leave_services
 from workbench.model import Endpoint, Running
+from workbench.plan import naming
 from workbench.state import State, docked
 
 
@@ -139,6 +140,21 @@ def chosen(name: str | None) -> Iterator[list[Found]]:
             )
         # The running one when several engines know the name.
         yield sorted(matching, key=lambda each: each.running.state != "running")
+
+
+def leave_behind(name: str) -> bool:
+    """Stop services of a folder's workbench that never came: its launcher was killed. False where there are none."""
+    from workbench import project
+
+    if not (Path(name).is_dir() or "/" in name):
+        return False
+    state = State.of(naming.name_of(project.find(Path(name))))
+    kept = state.read("services.json")
+    if kept is None:
+        return False
+    with agent.opened(state.folder.name, kept["engine"]) as engine, state.lock(lambda: None):
+        leave_services(engine, state, _say)
+    return True
 
 
 def of_dock(name: str) -> State:

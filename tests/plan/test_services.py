@@ -154,11 +154,13 @@ def test_a_service_without_a_network_of_its_own_is_in_none() -> None:
     ("found", "hint"),
     [
         (stack(MODERN, "p"), "Did you mean `data`?"),
-        (stack({"services": {"app": {}}}, "p"), "It declares none."),
+        (stack({"services": {"app": {}}}, "p"), "They use none."),
     ],
 )
 def test_an_unknown_volume_is_refused(found: Stack, hint: str) -> None:
-    with pytest.raises(ConfigError, match=r"`services.app.volumes`: the Compose file has no volume 'dta'") as refused:
+    with pytest.raises(
+        ConfigError, match=r"`services.app.volumes`: no service of the Compose file uses a volume 'dta'"
+    ) as refused:
         companions(found, {"app": use(volumes={"dta": "/x"})}, ("app",))
     assert refused.value.hint == hint
 

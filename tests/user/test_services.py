@@ -386,13 +386,18 @@ def test_what_a_killed_launch_has_started_stops_with_the_workbench(make: Make) -
         os.kill(killed.pid, signal.SIGKILL)
         found.me.wait(killed)
 
-    # With the workbench that comes after it …
+    # By itself, without a workbench …
+    kill()
+    assert "Stopped web, db." in found.workbench("stop").ok().err
+    assert found.up() == {"other"}
+    found.workbench("stop").fails(2)
+    # … with the one that comes after it …
     kill()
     found.write(healthy, WANTED.format("web"))
     found.launch()
     assert "Stopped web, db." in found.workbench("stop").ok().err
     assert found.up() == {"other"}
-    # … or with the one that was there before.
+    # … and with the one that was there before.
     found.write(waiting, WANTED.format("web"))
     kill()
     assert "Stopped web, db." in found.workbench("stop").ok().err
@@ -484,7 +489,7 @@ def test_without_containers_a_project_goes_on_and_a_wish_does_not(me: Person, ma
     found = make("local")
     found.write({"web": IDLE}, WANTED.format("web"))
     gone_on = found.run("--engine", "local").ok()
-    assert re.search("^Not used without a container: .*services", gone_on.err, re.M), gone_on.err
+    assert re.search(r"^Not used without a container: .*services \(\w+", gone_on.err, re.M), gone_on.err
     assert "--engine docker" in found.run("--engine", "local", "--with", "web").fails(4)
     assert found.states() == {}
     found.workbench("rm", "--force").ok()
@@ -545,8 +550,7 @@ def test_a_name_for_compose_that_another_project_has(make: Make) -> None:
     copy = Beside(first.me, first.me.project(name=f"copies/{first.root.name}"))
     copy.write({"web": {**IDLE, "command": ["sleep", "7"]}}, WANTED.format("web"))
     second.write(f"name: {first.root.name}\nservices: {{web: {{image: BASE}}}}", WANTED.format("web"))
-    assert first.root.name in second.run().fails(2)
-    for done in (copy.run(), copy.services("up"), second.run("--trust")):
+    for done in (copy.run(), copy.services("up"), copy.services("down"), second.run(), second.run("--trust")):
         error = done.fails(4)
         assert str(first.root) in error and "name:" in error, error
     assert begun(first, "web") == before and first.up() == {"web"}

@@ -163,16 +163,21 @@ def stop_command(name: str, all_: bool) -> None:
 
     What was installed in it stays. `run-notebook` starts it again, with the same address and token.
     """
-    from workbench.workbenches import chosen
+    from workbench.errors import ProjectError
+    from workbench.workbenches import chosen, leave_behind
 
-    with chosen(None if all_ else name) as found:
-        for each in found:
-            if not _runs(each.running):
-                click.echo(f"{each.running.name} is not running.", err=True)
-                each.leave()
-                continue
-            each.stop()
-            click.echo(f"Stopped {each.running.name}.", err=True)
+    try:
+        with chosen(None if all_ else name) as found:
+            for each in found:
+                if not _runs(each.running):
+                    click.echo(f"{each.running.name} is not running.", err=True)
+                    each.leave()
+                    continue
+                each.stop()
+                click.echo(f"Stopped {each.running.name}.", err=True)
+    except ProjectError:
+        if all_ or not leave_behind(name):
+            raise
 
 
 @click.command("restart", cls=Command, examples=("", "~/analysis  # that of another folder"))

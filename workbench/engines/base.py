@@ -80,6 +80,10 @@ class ServiceContainers(Protocol):
         """Those of a Compose project, by service; in any state, those of one-off commands not."""
         ...
 
+    def has_names(self, network: str) -> bool:
+        """Whether containers reach each other by name in a network."""
+        ...
+
     def look(self, id: str) -> None:
         """Have its health looked at now, where the engine does not do that by itself."""
         ...

@@ -81,6 +81,12 @@ class Client(APIClient):
         answer = self.get(f"{self.base_url}/v4.0.0/libpod/containers/{quote(id)}/healthcheck")
         self._raise_for_status(answer)
 
+    def has_names(self, network: str) -> bool:
+        """Whether Podman resolves the names of containers in a network."""
+        answer = self.get(f"{self.base_url}/v4.0.0/libpod/networks/{quote(network)}/json")
+        self._raise_for_status(answer)
+        return bool(answer.json().get("dns_enabled"))
+
     def df(self) -> Any:
         """The engine's own account of the disk that it uses."""
         return self._whole(super().df)

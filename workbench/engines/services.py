@@ -37,6 +37,10 @@ class DockerServices:
                 found.append(report.service(self._client.inspect_container(entry["Id"])))
         return sorted((each for each in found if each.service), key=lambda each: (each.service, each.container))
 
+    def has_names(self, network: str) -> bool:
+        """Docker has them in every network of Compose's; Podman where a program for it is installed."""
+        return self._dialect is not PODMAN or self._client.has_names(network)
+
     def look(self, id: str) -> None:
         """Podman has systemd run the checks, which containers and many servers do not have."""
         if self._dialect is PODMAN:

@@ -81,13 +81,14 @@ def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Cho
 
 def _without_container(project: Project, settings: Settings) -> list[str]:
     """What the local engine cannot do for this project."""
+    services = [name for name, use in settings.services.items() if use.start]
     wishes = {
         "image": settings.image,
         "base-image": settings.base_image,
         "mounts": settings.mounts,
         "memory": settings.memory,
         "cpus": settings.cpus,
-        "services": any(use.start for use in settings.services.values()),
+        f"services ({', '.join(services)})": services,
         "restart": settings.restart != "no",
         "log-max-size": settings.log_max_size != LOG_SIZE,
         "log-max-file": settings.log_max_file != LOG_FILES,

@@ -158,8 +158,8 @@ def _mounts(stack: Stack, name: str, use: ServiceUse) -> Iterator[Mount]:
     for volume, folder in use.volumes.items():
         if volume not in stack.volumes:
             raise ConfigError(
-                f"`services.{name}.volumes`: the Compose file has no volume {volume!r}.",
-                nearest(volume, stack.volumes) if stack.volumes else "It declares none.",
+                f"`services.{name}.volumes`: no service of the Compose file uses a volume {volume!r}.",
+                nearest(volume, stack.volumes) if stack.volumes else "They use none.",
             )
         yield Mount(stack.volumes[volume], folder, kind="volume", external=True)
 

@@ -44,7 +44,8 @@ class Services:
         text, root = source.written(self.source.stack), self.project.root
         file = self.state.write_text(f"compose-{digest(text)}.json", text)
         self.state.write_text(life.NO_ENV, "")
-        return life.Group(self.engine.services, self.program, self.source.stack, root, self.source.env, file)
+        known = (self.program, self.source.stack, root, self.source.env, file)
+        return life.Group(self.engine.name, self.engine.services, *known)
 
     def agree(self, names: tuple[str, ...], ui: "Ui", *, trusted: bool) -> None:
         """Have the user agree to what these services, and those that they need, ask of the machine."""
@@ -84,13 +85,25 @@ def look(
     return Services(project, engine, state, compose, found, names, companions, far)
 
 
+def prepare(found: Services, ui: "Ui", *, trusted: bool) -> None:
+    """What may refuse them, before anything is built: nobody agrees, or their names are another project's."""
+    life.refuse_others(found.group())
+    found.agree(found.names, ui, trusted=trusted)
+
+
 @contextmanager
 def started(found: Services, ui: "Ui", *, trusted: bool) -> Iterator[None]:
     """Have the services while the workbench is started; those that this started stop again if that fails."""
-    found.agree(found.names, ui, trusted=trusted)
+    prepare(found, ui, trusted=trusted)
     group = found.group()
     new = life.up(group, found.names, found.state, ui)
     try:
+        nameless = [each for each in found.companions.networks if not group.containers.has_names(each)]
+        if nameless:
+            ui.note(
+                f"{found.engine.name} knows no names in {', '.join(nameless)}: services are reached by their addresses"
+                " only. Podman needs aardvark-dns for names (with CNI: dnsname)."
+            )
         yield
     except BaseException:
         life.back(group, new, found.state)

@@ -12,7 +12,7 @@ from workbench import process
 from workbench.engines.base import Engine, ServiceContainers
 from workbench.engines.links import refuse_links
 from workbench.errors import EngineError, WorkbenchError
-from workbench.model import Event, ServiceState
+from workbench.model import EngineName, Event, ServiceState
 from workbench.plan import services
 from workbench.plan.services import Service, Stack
 from workbench.services.program import Program
@@ -43,6 +43,7 @@ class NotHealthy(EngineError):
 class Group:
     """The services of the project at `root`: the engine's containers, and the Compose that makes them."""
 
+    engine: EngineName
     containers: ServiceContainers
     program: Program
     stack: Stack
@@ -99,7 +100,7 @@ def up(
     if not todo:
         return ()
     if ours:
-        _remember(state, group.stack.name, new)
+        _remember(state, group, new)
     try:
         ui.work(_started(group, todo, ui))
     except BaseException:
@@ -271,11 +272,12 @@ def _unwell(group: Group, name: str, what: str) -> NotHealthy:
     )
 
 
-def _remember(state: State, stack: str, names: Iterable[str]) -> None:
+def _remember(state: State, group: Group, names: Iterable[str]) -> None:
     """Before anything is started: whoever comes after a launcher that was killed knows what to stop."""
     kept = state.read(STARTED) or {}
-    before = kept.get("started", []) if kept.get("stack") == stack else []
-    state.write(STARTED, {"stack": stack, "started": list(dict.fromkeys([*before, *names]))})
+    before = kept.get("started", []) if kept.get("stack") == group.stack.name else []
+    started = list(dict.fromkeys([*before, *names]))
+    state.write(STARTED, {"engine": group.engine, "stack": group.stack.name, "started": started})
 
 
 def _forget(state: State, names: Iterable[str]) -> None:
