@@ -33,6 +33,8 @@ restart = true
 [tool.workbench.services.mlflow]
 web = { port = 5000, title = "MLflow" }
 """
+# Compose knows a project by the name of its folder.
+pytestmark = pytest.mark.xdist_group("churn")
 CELLS = (
     "import workbench; here = workbench.here(); [(each['name'], each['health']) for each in here.services]",
     "here.service_logs('db')",

@@ -187,6 +187,7 @@ web = { port = 5000, title = "Files", path = "/doc/" }
 """
 
 
+@pytest.mark.xdist_group("churn")
 def test_a_service_of_the_projects_compose_file(page: Page, somebody: MakePerson) -> None:
     me = somebody("docker")
     project = me.project(name="churn")

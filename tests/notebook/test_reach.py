@@ -155,6 +155,8 @@ def test_a_follower_hears_again_after_an_interruption_and_nothing_after_its_end(
     follower = Follower(server.server, lambda name, data: heard.put((name, data)))
     try:
         assert heard.get(timeout=30)[0] == "state"
+        # The server knows of a listener a moment after it has sent the state.
+        wait_for(lambda: len(server.listeners) == 1)
         server.hang_up()
         assert heard.get(timeout=30)[0] == "state"
         wait_for(lambda: len(server.listeners) == 1)

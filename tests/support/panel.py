@@ -58,7 +58,14 @@ def document(**more: Any) -> dict[str, Any]:
 
 def service(name: str, **more: Any) -> dict[str, Any]:
     """A service as the state tells it."""
-    usual = {"title": name, "state": "running", "health": "", "exit_code": None, "ports": [], "web": False}
+    usual: dict[str, Any] = {
+        "title": name,
+        "state": "running",
+        "health": "",
+        "exit_code": None,
+        "ports": [],
+        "web": False,
+    }
     return {"name": name, **usual, "path": "", "restart": False, **more}
 
 
