@@ -18,13 +18,12 @@ def static(ground: Ground, environment: Path) -> None:
     caches = {"RUFF_CACHE_DIR": str(ground.cache / "ruff"), "MYPY_CACHE_DIR": str(ground.cache / "mypy")}
     env = clean(MYPYPATH="tests", **caches)
     python = ("--python-executable", programs / "python")
-    documents = ("-f", ".mkdocs.yml", "-d", ground.work / "site")
     checks: dict[str, tuple[str | Path, ...]] = {
         "ruff check": (programs / "ruff", "check", "."),
         "ruff format": (programs / "ruff", "format", "--check", "."),
         "mypy": (programs / "mypy", "--strict", *python),
         "mypy of the tests' own tools": (programs / "mypy", "--strict", *python, *OURS),
-        "docs": (programs / "mkdocs", "build", "--strict", "--quiet", *documents),
+        "docs": (programs / "sphinx-build", "-W", "--keep-going", "-q", "docs", ground.work / "site"),
     }
     for name, command in checks.items():
         try:
