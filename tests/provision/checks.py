@@ -37,7 +37,8 @@ def pytest(ground: Ground, environment: Path, arguments: list[str]) -> int:
     command = [*ground.enter, str(environment / "bin" / "python"), "-m", "pytest"]
     command += ["-o", f"cache_dir={ground.cache / 'pytest'}", "--timeout=600"]
     if not any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
-        command += ["-n", str(min(os.cpu_count() or 1, 3)), "--dist", "loadgroup"]
+        # One more than there are cores: most of them wait for engines most of the time.
+        command += ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadgroup"]
     say("$ pytest " + " ".join(arguments))
     env = _environment(ground, environment)
     child = subprocess.Popen([*command, *arguments], cwd=CHECKOUT, env=env, preexec_fn=end_with_parent)
