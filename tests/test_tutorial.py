@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ def test_a_copy_has_the_lesson_and_nothing_that_others_left_in_it(lesson: Lesson
     assert names(target) == {"lesson.toml", "a.ipynb", "src/module.py", ".lesson/exercises.py", ".lesson/copied.json"}
     assert tutorial.done(target) == set()
     assert lesson.exercises == [1, 2]
+
+
+def test_a_copy_has_the_folders_that_several_lessons_share(lesson: Lesson, tmp_path: Path) -> None:
+    for name in ("tools/start", "tools/deep/file", "tools/__pycache__/x.pyc", "others/file"):
+        write(lesson.folder.parent / name, name)
+    target = tmp_path / "mine"
+    sharing = replace(lesson, shares=("tools",))
+    tutorial.copy(sharing, target)
+    assert names(target) >= {"a.ipynb", "tools/start", "tools/deep/file"}
+    assert not (target / "others").exists() and not (target / "tools/__pycache__").exists()
+    # They are the student's like all others.
+    write(target / "tools/start", "mine")
+    write(lesson.folder.parent / "tools/start", "new")
+    [sentence] = tutorial.copy(sharing, target)
+    assert "tools/start is yours" in sentence and (target / "tools/start").read_text() == "mine"
 
 
 def test_what_the_student_changed_stays(lesson: Lesson, tmp_path: Path) -> None:
@@ -191,6 +207,11 @@ def test_a_lesson_that_ships_is_whole(lesson: Lesson) -> None:
     assert project.find(lesson.folder / lesson.notebook).root == lesson.folder
     assert 3 <= len(lesson.exercises) <= 5
     assert lesson.exercises == [*range(1, len(lesson.exercises) + 1)]
+    for each in lesson.shares:
+        assert (lesson.folder.parent / each).is_dir() and not (lesson.folder / each).exists()
+    # Whoever must agree to something is told why.
+    asks = "cap_add" in "".join(file.read_text() for file in lesson.folder.glob("compose.yaml"))
+    assert bool(lesson.asks) == asks
 
 
 @pytest.mark.parametrize("lesson", SHIPPED, ids=[each.number for each in SHIPPED])

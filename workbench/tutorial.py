@@ -21,7 +21,11 @@ _NOT_OURS = ("__pycache__", ".ipynb_checkpoints", ".diffs", ".git")
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A lesson as it ships. `notebook` is what is opened; `minutes` what it takes to work through it."""
+    """A lesson as it ships. `notebook` is what is opened; `minutes` what it takes to work through it.
+
+    `shares`: folders that several lessons have, each of which lies beside them and is copied into each. `asks`: why
+    it asks more of the machine than a notebook does, for who has to agree to that.
+    """
 
     name: str
     title: str
@@ -30,6 +34,8 @@ class Lesson:
     notebook: str
     engines: tuple[str, ...]
     folder: Path
+    shares: tuple[str, ...] = ()
+    asks: str = ""
 
     @property
     def number(self) -> str:
@@ -79,7 +85,7 @@ def copy(lesson: Lesson, target: Path) -> list[str]:
     if target.exists() and any(target.iterdir()) and not (target / FOLDER).is_dir():
         raise ProjectError(f"{target} is not empty, and no copy of a lesson.", "Name another folder: --to FOLDER")
     known, notes = _copied(target), []
-    for name, file in _files(lesson.folder):
+    for name, file in _files(lesson):
         content, mine = file.read_bytes(), target / name
         if mine.is_file() and not _is_ours(name):
             theirs = mine.read_bytes()
@@ -140,14 +146,22 @@ def _lesson(folder: Path) -> Lesson:
         told["notebook"],
         tuple(told.get("engines", ("docker", "podman", "local"))),
         folder,
+        tuple(told.get("shares", ())),
+        told.get("asks", ""),
     )
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder)
-        if file.is_file() and not {*name.parts} & {*_NOT_OURS} and name.as_posix() != f"{FOLDER}/{PROGRESS}":
-            yield name.as_posix(), file
+def _files(lesson: Lesson) -> Iterator[tuple[str, Path]]:
+    """Each file of a lesson: its name in a copy, and where it ships."""
+    places = [
+        (lesson.folder, lesson.folder),
+        *((lesson.folder.parent / each, lesson.folder.parent) for each in lesson.shares),
+    ]
+    for folder, base in places:
+        for file in sorted(folder.rglob("*")):
+            name = file.relative_to(base)
+            if file.is_file() and not {*name.parts} & {*_NOT_OURS} and name.as_posix() != f"{FOLDER}/{PROGRESS}":
+                yield name.as_posix(), file
 
 
 def _is_ours(name: str) -> bool:

@@ -82,6 +82,8 @@ def _start(lesson: "Lesson", folder: Path, options: list[str]) -> int:
     for sentence in tutorial.copy(lesson, folder):
         click.echo(sentence, err=True)
     click.echo(f"{lesson.number} {lesson.title}: {folder}", err=True)
+    if lesson.asks:
+        click.echo(lesson.asks.strip(), err=True)
     code = run_notebook([str(folder / lesson.notebook), *options], standalone_mode=False, prog_name="run-notebook")
     return code if isinstance(code, int) else 0
 
