@@ -9,14 +9,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.kernel import Kernel
-from support.person import MakePerson, Person, Workbench
+from support.person import MakePerson, Person, Workbench, workbench
+from support.require import require, tool
+from support.services import COMPOSE, Beside, with_compose
 
 from workbench import tutorial
 from workbench.tutorial import Lesson
@@ -30,7 +33,24 @@ CASES = [(engine, each) for each in tutorial.lessons() for engine in ENGINES if 
 # Podman differs in how a workbench is run, not in what a lesson says: the first one stands for all.
 CASES += [("podman", tutorial.lessons()[0])]
 
-PREPARE: dict[str, Callable[[Person, Path], tuple[str, ...]]] = {}
+Prepare = Callable[[Person, Path, ExitStack], tuple[str, ...]]
+
+
+def with_engine(me: Person, folder: Path, end: ExitStack) -> tuple[str, ...]:
+    """A lesson with an engine of its own: built on the image that is here, agreed to, and removed at the end."""
+    with_compose(me)
+    me.write(folder / ".env", f"BASE_IMAGE={require('base-image')}\n")
+    services = Beside(me, folder)
+    services.clear()
+    end.callback(services.clear)
+    return ("--trust",)
+
+
+PREPARE: dict[str, Prepare] = {
+    "02-images-and-layers": with_engine,
+    "03-everyday-verbs": with_engine,
+    "07-app-in-a-container": with_engine,
+}
 """For a lesson that needs more: what is done in its copy before it starts, and the further options of its launch."""
 
 
@@ -107,10 +127,17 @@ def leave(lesson: Lesson, engine: str, seconds: float, shown: Mapping[str, str])
     file.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+@pytest.fixture
+def end() -> Iterator[ExitStack]:
+    """What is to be done at the end of a test. Named before `somebody`, it comes after all workbenches have gone."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.mark.parametrize(("engine", "lesson"), CASES, ids=[f"{engine}-{each.number}" for engine, each in CASES])
-def test_a_lesson(engine: str, lesson: Lesson, somebody: MakePerson) -> None:
+def test_a_lesson(engine: str, lesson: Lesson, end: ExitStack, somebody: MakePerson) -> None:
     me = somebody(engine, normal=True)
-    bench = begin(me, lesson)
+    bench = begin(me, lesson, end)
 
     missing = checked(bench, lesson, walk(bench, lesson, solved=False))
     for number, said in missing.items():
@@ -132,14 +159,14 @@ def test_a_lesson(engine: str, lesson: Lesson, somebody: MakePerson) -> None:
     assert took < LIMIT, f"{took:.0f} s"
 
 
-def begin(me: Person, lesson: Lesson) -> Workbench:
+def begin(me: Person, lesson: Lesson, end: ExitStack) -> Workbench:
     """Begin a lesson as a student does; the workbench that runs then."""
     folder = me.home / "lessons" / lesson.name
     options = ["-d", "--no-browser"]
     if lesson.name in PREPARE:
         # Copies it, and starts nothing.
         me.run("workbench", "tutorial", "reset", lesson.number, "--to", folder).ok()
-        options += PREPARE[lesson.name](me, folder)
+        options += PREPARE[lesson.name](me, folder, end)
     told = me.run("workbench", "tutorial", lesson.number, "--to", folder, *options).ok()
     assert f"{lesson.number} {lesson.title}: {folder}" in told.err
     bench = me.launch(folder)
@@ -150,3 +177,124 @@ def begin(me: Person, lesson: Lesson) -> Workbench:
 def check(me: Person, bench: Workbench, lesson: Lesson) -> str:
     """What `workbench tutorial check` says of the copy."""
     return me.run("workbench", "tutorial", "check", lesson.number, "--to", bench.project).ok().out
+
+
+LISTED = "docker('ps', '--all', '--format', '{{.Names}}')"
+WRONG: dict[str, list[tuple[int, str, str]]] = {
+    "02": [
+        (1, "layers, command = 3, ['sh']", "Count what the part RootFS"),
+        (1, "layers, command = 2, 'bash'", "`command` is 'bash'"),
+        (2, "docker('run', '--detach', '--name', 'mine', 'tiny', 'sleep', '100')", "still running"),
+        (2, "docker('rm', '--force', 'mine')\ndocker('run', '--name', 'mine', 'tiny', 'true')", "no file /name"),
+        (3, "Path('report/Dockerfile').write_text('FROM nothing-like-it')", "it cannot be built"),
+        (3, "Path('report/Dockerfile').write_text('FROM tiny')", "no step of report/Dockerfile runs install.sh"),
+        (
+            3,
+            "Path('report/Dockerfile').write_text('FROM tiny\\nWORKDIR /app\\nCOPY report.sh levels.csv install.sh ./"
+            "\\nRUN echo numpy pandas > packages.txt; sh install.sh\\nCMD sh report.sh')",
+            "still makes `RUN sh install.sh` run again",
+        ),
+        (
+            3,
+            "Path('report/Dockerfile').write_text('FROM tiny\\nWORKDIR /app\\nCOPY install.sh ./\\nRUN echo numpy "
+            "pandas > packages.txt; sh install.sh\\nCOPY . .\\nCMD sh report.sh')",
+            "does not make `RUN sh install.sh` run again",
+        ),
+        (4, "Path('survey/.dockerignore').write_text('harbour.key\\nraw/monday.bin')", "another.key, ./raw/more.bin"),
+        (4, "Path('survey/.dockerignore').write_text('*')", "survey.sh is not in the image any more"),
+    ],
+    "03": [
+        (1, "docker('run', '--name', 'small', 'tiny', 'true')", "has ended"),
+        (1, "docker('rm', 'small')\ndocker('run', '-d', '--name', 'small', 'tiny', 'sleep', '100')", "no limit at all"),
+        (2, "docker('exec', 'tide', 'touch', '/note')", "or an empty one"),
+        (2, "docker('exec', 'tide', 'sh', '-c', 'echo a > /note')\ncode = 0", "`code` is 0"),
+        (3, "docker('network', 'create', 'harbour')", "the container `web` does not run"),
+        (3, "docker('run', '-d', '--name', 'web', 'tiny', 'sleep', '100')", "not in the network"),
+        (4, "docker('run', '--name', 'one', '--volume', 'levels:/data', 'tiny', 'true')", "one still has the volume"),
+        (4, "docker('rm', 'one')", "has no file `today`"),
+        (5, "docker('container', 'prune', '--force')", "an image without a name"),
+        (5, "docker('rm', '--force', 'web')\ndocker('image', 'prune', '--force')", "`web` is gone"),
+        (5, "docker('volume', 'rm', 'levels')", "the volume `levels` is gone"),
+    ],
+    "07": [
+        (1, "docker('rm', '--force', 'app')", "no container with the name `app`"),
+        (1, "docker('run', '-d', '--name', 'app', '--env', 'HOST=0.0.0.0', 'app')", "is not published"),
+        (2, "Path('better/Dockerfile').write_text('FROM app')", "does not set HOST"),
+        (2, "Path('better/Dockerfile').write_text('FROM app\\nENV HOST=0.0.0.0')", "still runs as root"),
+        (
+            2,
+            "Path('better/Dockerfile').write_text('FROM app\\nENV HOST=0.0.0.0\\nUSER nobody\\nCMD [\"false\"]')",
+            "does not answer",
+        ),
+        (3, "docker('run', '--name', 'oostende', 'app', 'true')", "has ended"),
+        (4, "table = '[tool'", "this is no TOML yet"),
+        (4, "table = '[tool.workbench.services.demo]\\nweb = {port = 80}'", "whose port is 7860"),
+    ],
+}
+"""Of lessons with an engine of their own: exercise, a wrong answer, what is said of it. Each goes on from the last."""
+
+
+@pytest.mark.parametrize("number", WRONG)
+def test_what_a_lesson_says_of_wrong_answers(number: str, end: ExitStack, somebody: MakePerson) -> None:
+    me = somebody("docker", normal=True)
+    lesson = tutorial.find(number)
+    bench = begin(me, lesson, end)
+    walk(bench, lesson, solved=False)
+    with bench.jupyter.kernel(path=lesson.notebook) as kernel:
+        kernel.run("import json\nfrom pathlib import Path").ok()
+        kernel.run("from workbench.notebook import lesson\nfrom engine.client import docker\nborn = None").ok()
+        kernel.run("born = docker('inspect', '--format', '{{.Id}}', 'tide') if 'tide' in " + LISTED + " else None").ok()
+        for exercise, answer, reason in WRONG[number]:
+            said = kernel.run(f"{answer};\nlesson.check({exercise})").ok()
+            assert f"✗ Exercise {exercise}: " in said and reason in said, said
+            assert "the check ended with" not in said
+
+
+def test_a_lessons_engine_is_agreed_to_apart_from_the_users_and_leaves_nothing(
+    end: ExitStack, somebody: MakePerson
+) -> None:
+    me = somebody("docker", normal=True)
+    lesson = tutorial.find("02")
+    folder = me.home / "lessons" / lesson.name
+    me.run("workbench", "tutorial", "reset", "02", "--to", folder).ok()
+    with_engine(me, folder, end)
+    told = me.run("workbench", "tutorial", "02", "--to", folder, "-d", "--no-browser")
+    assert "SYS_ADMIN" in told.fails(2) and "--trust" in told.err
+    # Why, in the words of the lesson, before what is asked in those of the engine.
+    assert told.err.index("a Docker engine of its own") < told.err.index("SYS_ADMIN")
+    services = Beside(me, folder)
+    assert not me.containers() and not services.states()
+
+    me.run("workbench", "tutorial", "02", "--to", folder, "-d", "--no-browser", "--trust").ok()
+    bench = me.launch(folder)
+    listed = bench.jupyter.run(f"from engine.client import docker\nprint({LISTED})", path=lesson.notebook)
+    assert listed.strip() == ""
+    me.run("workbench", "rm", "--force", cwd=folder).ok()
+    me.run("workbench", "services", "down", "--volumes", cwd=folder).ok()
+    mark = f"label={COMPOSE}project={folder.name}"
+    for kind in (("ps", "--all"), ("volume", "ls"), ("network", "ls")):
+        assert me.engine.docker(*kind, "--quiet", "--filter", mark).strip() == ""
+
+
+def test_a_lesson_without_its_engine_never_speaks_to_the_users(somebody: MakePerson) -> None:
+    """Where the notebook runs on the machine itself, a `docker` that reaches the user's engine may be on its path."""
+    me = somebody("local", normal=True)
+    folder = me.home / "lessons/03"
+    me.run("workbench", "tutorial", "reset", "03", "--to", folder).ok()
+    socket, client = require("docker"), Path(require("docker-cli"))
+    users = {"DOCKER_HOST": socket, "PATH": f"{tool('workbench').parent}:{client}:{os.environ['PATH']}"}
+    told = me.run("run-notebook", "-d", "--json", "--no-browser", "--engine", "local", cwd=folder, env=users).ok()
+    bench = workbench(told.json())
+    with bench.jupyter.kernel(path="everyday-verbs.ipynb") as kernel:
+        # So it would be, else.
+        assert "Server Version" in kernel.run("!docker info").ok()
+        ran = kernel.run("from engine.client import docker, fresh, tiny\nfresh()")
+        assert "run-notebook --engine docker" in ran.error and len(ran.traceback) == 1
+        assert "Cannot connect" in kernel.run("!docker info").ok()
+
+
+def test_a_lesson_that_needs_an_engine_is_not_begun_without_one(somebody: MakePerson) -> None:
+    me = somebody("local", normal=True)
+    nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "WORKBENCH_ENGINE": None}
+    told = me.run("workbench", "tutorial", "03", "--to", me.home / "03", "-d", "--no-browser", env=nowhere)
+    assert "Docker" in told.fails(3)

@@ -1,0 +1,2 @@
+docker("run", "--name", "mine", "tiny", "sh", "-c", "echo ada > /name")
+docker("cp", "mine:/name", "name.txt")

@@ -1,0 +1,3 @@
+Path("survey/.dockerignore").write_text("""raw
+*.key
+""")

@@ -1,0 +1,1 @@
+echo "the survey of the harbour"

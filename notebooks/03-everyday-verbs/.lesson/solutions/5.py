@@ -1,0 +1,2 @@
+docker("container", "prune", "--force")
+docker("image", "prune", "--force")
