@@ -1,8 +1,7 @@
 """A workbench of a real project on the fake engine, as a launch leaves it; its relay is a real process."""
 
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from tests.contract.benches import free_port
 from workbench import approved, config, labels, project, recreate
 from workbench.engines.fake import FACTS, FakeEngine
-from workbench.errors import WorkbenchError
+from workbench.engines.fake_services import FakeServices
 from workbench.flow import Survey, host_facts, make_plan, on_chosen_device, provide, replacing
 from workbench.model import (
     Companions,
@@ -43,52 +42,13 @@ FILES = {
 }
 
 
-class Containers:
-    """`ServiceContainers` that are only remembered. `calls` lists each call: the method and its first argument.
-
-    A restart takes `seconds`.
-    """
-
-    environment: Mapping[str, str] = {}
-
-    def __init__(self) -> None:
-        self.all: list[ServiceState] = []
-        self.fail: dict[str, WorkbenchError] = {}
-        self.calls: list[tuple[str, str]] = []
-        self.seconds = 0.0
-
-    def find(self, stack: str) -> list[ServiceState]:
-        self._called("find", stack)
-        return [each for each in self.all if each.stack == stack]
-
-    def look(self, id: str) -> None:
-        self._called("look", id)
-
-    def stop(self, id: str) -> None:
-        self._called("stop", id)
-
-    def restart(self, id: str) -> None:
-        self._called("restart", id)
-        time.sleep(self.seconds)
-
-    def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
-        self._called("logs", id)
-        yield from [f"{id} says {number}" for number in range(1000)][-(tail or 1000) :]
-
-    def _called(self, method: str, argument: str) -> None:
-        self.calls.append((method, argument))
-        if method in self.fail:
-            raise self.fail[method]
-
-
 class Engine(FakeEngine):
     """The fake one, whose relay has its run folder on this machine. It can have services."""
 
-    services: Containers  # type: ignore[assignment]
+    services: FakeServices
 
     def __init__(self, folder: Path, facts: HostFacts) -> None:
-        super().__init__(facts=facts)
-        self.services = Containers()
+        super().__init__(facts=facts, services=FakeServices())
         self.run_folder = folder / "run"
         self.run_folder.mkdir(mode=0o700)
 
@@ -160,12 +120,12 @@ class Ground:
         assert kept is not None
         approved.keep(self.state, replace(kept, companions=companions))
 
-    def container(self, service: str, **more: Any) -> ServiceState:
+    def container(self, service: str, id: str = "", container: str = "", **more: Any) -> ServiceState:
         """A container of a service of this project; with the same id in the place of the one that was there."""
-        told = {"id": f"id-{service}", "container": f"tides-{service}-1", "stack": "tides", "state": "running"}
-        made = ServiceState(**{**told, "service": service, "folder": str(self.root), **more})  # type: ignore[arg-type]
-        others = [each for each in self.engine.services.all if each.id != made.id]
-        self.engine.services.all = [*others, made]
+        id, container = id or f"id-{service}", container or f"tides-{service}-1"
+        told = {"stack": "tides", "folder": str(self.root), "state": "running", **more}
+        made = ServiceState(id=id, container=container, service=service, **told)
+        self.engine.services.put(made, *(f"{id} says {number}" for number in range(1000)))
         return made
 
     def opened(self) -> AbstractContextManager[Engine]:

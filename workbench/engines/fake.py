@@ -14,6 +14,7 @@ from workbench.engines import fake_memory as memory
 from workbench.engines.base import Channel, NameTaken
 from workbench.engines.fake_memory import Bench, Memory
 from workbench.engines.fake_server import FakeServer
+from workbench.engines.fake_services import FakeServices
 from workbench.engines.ports import need_free
 from workbench.errors import EngineError, WorkbenchError
 from workbench.model import (
@@ -49,7 +50,6 @@ class FakeEngine:
 
     name: EngineName = "fake"
     dock: DockFacts | None = None
-    services: None = None
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class FakeEngine:
         fail: Mapping[str, WorkbenchError] | None = None,
         answers: Mapping[tuple[str, ...], ExecResult] | None = None,
         facts: HostFacts = FACTS,
+        services: FakeServices | None = None,
     ) -> None:
         shared = os.environ.get(FOLDER)
         self.folder = folder or (Path(shared) if shared else None)
@@ -65,6 +66,7 @@ class FakeEngine:
         self.answers = dict(answers or {})
         self.calls: list[tuple[str, object]] = []
         self.deliveries: dict[str, Delivery] = {}
+        self.services = services
         self._facts = facts
         self._memory = Memory()
         self._lock = RLock()
