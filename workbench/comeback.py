@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from workbench import approved, ready
 from workbench.engines.base import Engine
-from workbench.errors import EngineError
+from workbench.errors import EngineError, last_lines
 from workbench.model import Delivery, Running
 from workbench.plan.commands import DELIVER
 from workbench.plan.run import RUN_FOLDER
@@ -33,7 +33,7 @@ def hand_over(engine: Engine, running: Running, delivery: Delivery) -> bool:
     content = json.dumps(replace(delivery, returning=True).document()).encode()
     done = engine.exec(running.id, (*command, str(len(content))), stdin=content)
     if done.code != 0:
-        last = (done.err or done.out).splitlines()[-6:]
+        last = last_lines(done.err or done.out)
         raise EngineError(
             f"{running.name} did not take its token and settings again.",
             f"Its log may say why: workbench logs {running.name}",

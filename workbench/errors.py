@@ -4,6 +4,14 @@ import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
+LAST = 6
+"""Lines of another program's own words that an error shows."""
+
+
+def last_lines(text: str) -> tuple[str, ...]:
+    """The last of a program's words, as an error shows them."""
+    return tuple(line for line in text.splitlines() if line.strip())[-LAST:]
+
 
 class WorkbenchError(Exception):
     """A failure that the user can read.

@@ -38,6 +38,7 @@ from workbench.plan.changes import what_changed
 from workbench.plan.digest import changes
 from workbench.plan.launch import plan_launch
 from workbench.plan.run import describe
+from workbench.services import STARTED
 from workbench.state import State, cache_root, new_token
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def survey(request: Request, environ: Mapping[str, str], ui: Ui) -> Survey:
 def _with_services(found: Survey, environ: Mapping[str, str]) -> Survey:
     """With the services that are to be beside it, where the engine can have any."""
     settings, engine = found.settings, found.engine
-    if not any(use.start for use in settings.services.values()):
+    if not settings.beside:
         return found
     if engine.services is None and "services" not in found.request.flags:
         # The plan says so.
@@ -234,6 +235,7 @@ def _launch(found: Survey, ui: Ui) -> Launched:
             if existing.plan != plan.digest:
                 # It goes on as it is.
                 return _reopen(found, plan, existing, seed, ui)
+            _agree_to_services(found, ui)
             with _served(found, ui):
                 found.engine.join(existing.id, _networks(plan))
                 return _reopen(found, plan, existing, seed, ui)
@@ -247,10 +249,7 @@ def _launch(found: Survey, ui: Ui) -> Launched:
     consent.agree(found.state, "workbench", asks, found.project.root, trusted=request.trust, ui=ui)
     for notice in plan.notices:
         ui.note(notice)
-    if found.services:
-        from workbench.services import beside
-
-        beside.prepare(found.services, ui, trusted=request.trust)
+    _agree_to_services(found, ui)
     provide(found, plan, ui)
     with _served(found, ui):
         if existing and existing.state == "stopped" and existing.plan == plan.digest and not request.restart:
@@ -264,6 +263,14 @@ def _launch(found: Survey, ui: Ui) -> Launched:
         return replacing(found, plan, existing, ui)
 
 
+def _agree_to_services(found: Survey, ui: Ui) -> None:
+    """What may refuse the services: before anything is built or started."""
+    if found.services:
+        from workbench.services import beside
+
+        beside.prepare(found.services, ui, trusted=found.request.trust)
+
+
 @contextmanager
 def _served(found: Survey, ui: Ui) -> Iterator[None]:
     """Have the services that are wanted, and stop those that are not any more once the workbench runs without them."""
@@ -272,14 +279,14 @@ def _served(found: Survey, ui: Ui) -> Iterator[None]:
     else:
         from workbench.services import beside
 
-        with beside.started(found.services, ui, trusted=found.request.trust):
+        with beside.started(found.services, ui):
             yield
     leave_services(found.engine, found.state, ui.note, keep=found.companions.names if found.companions else ())
 
 
 def leave_services(engine: Engine, state: State, note: Callable[[str], None], keep: tuple[str, ...] = ()) -> None:
     """Stop the services that were started for a workbench and that it does not need any more."""
-    if state.read("services.json") is None:
+    if state.read(STARTED) is None:
         return
     from workbench.services import life
 

@@ -240,6 +240,11 @@ class Settings:
     toolchain: Toolchain | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The services that are started with the workbench."""
+        return tuple(name for name, use in self.services.items() if use.start)
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -604,8 +609,8 @@ class ServiceState:
     """`127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published."""
     started: float | None = None
     """Seconds since 1970."""
-    configuration: str = ""
-    """Compose's digest of what it was made from."""
+    command: bool = False
+    """Whether it is that of one command (`run`), not the service's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from workbench import consent, process
-from workbench.errors import ProjectError
+from workbench.errors import ProjectError, last_lines
 from workbench.model import Repository
 from workbench.state import State, cache_root
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 FOLDER = "repositories"
 PATIENCE = 600
 """Seconds that a clone may take."""
-KEPT = 6
 SAFE = (
     # Nothing of a repository is carried out here, nothing is fetched by other means than those of its address.
     *("-c", "core.hooksPath=/dev/null"),
@@ -144,7 +143,7 @@ def agree(wanted: Repository, folder: Path, state: State, engine: str, *, truste
 def _git(words: tuple[str, ...], wanted: Repository) -> None:
     done = process.run(_words(*words), env=_env(), timeout=PATIENCE)
     if done.code != 0:
-        lines = tuple(line for line in done.err.splitlines() if line.strip())[-KEPT:]
+        lines = last_lines(done.err)
         raise ProjectError(f"git cannot fetch {wanted}.", "Check the address, and that you may read it.", detail=lines)
 
 

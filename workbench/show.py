@@ -10,7 +10,7 @@ from functools import partial
 from itertools import zip_longest
 
 from workbench.errors import WorkbenchError
-from workbench.model import Endpoint, Event, Gpu, Leftover, Running, Stats
+from workbench.model import Endpoint, Event, Gpu, Leftover, Running, ServiceState, Stats
 from workbench.notebook.units import duration as duration
 from workbench.notebook.units import size as size
 
@@ -94,6 +94,15 @@ def event(news: Event) -> str | None:
             return None
 
 
+def service(states: Iterable[ServiceState]) -> str:
+    """What the containers of a service are doing."""
+    words = []
+    for each in states:
+        failed = each.exit_code not in (None, 0, TERMINATED)
+        words.append(f"ended with exit code {each.exit_code}" if failed else each.health or each.state)
+    return ", ".join(dict.fromkeys(words))
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
     """Columns as wide as they need, two spaces apart. Within `width`, long cells go on in the next line."""
     cells = [list(head), *(list(row) for row in rows)]
@@ -128,6 +137,8 @@ def _wrapped(widths: Sequence[int], row: Sequence[str]) -> Iterator[tuple[str, .
     return zip_longest(*columns, fillvalue="")
 
 
+TERMINATED = 143
+"""Exit code of what a SIGTERM has ended: as it should be."""
 PS_HEAD = ("NAME", "STATE", "ENGINE", "DEVICE", "PORT", "UP", "PROJECT")
 
 

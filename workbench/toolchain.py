@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from workbench import config, consent, files, process
-from workbench.errors import ConfigError, EngineError, NoEngineError, ProjectError
+from workbench import config, consent, files, process, show
+from workbench.errors import ConfigError, EngineError, NoEngineError, ProjectError, last_lines
 from workbench.flow import Ui
 from workbench.images import build as building
 from workbench.images import listing
@@ -26,8 +26,6 @@ from workbench.services import beside, program
 
 FILE = "toolchain.yaml"
 """Our document in the state folder of the project."""
-KEPT = 6
-"""Last lines of Compose that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Ready:
     def services(self) -> Companions | None:
         """What containers have of the project's services; None where none runs."""
         found, containers = self.found, self.found.engine.services
-        if containers is None or not beside.wants(self.settings):
+        if containers is None or not self.settings.beside:
             return None
         companions = beside.look(
             found.project, self.settings, found.engine, found.facts, found.state, self.environ
@@ -72,7 +70,8 @@ class State:
     image: str
     built: bool
     container: str = ""
-    status: str = ""
+    state: str = ""
+    """As `workbench services` says it; empty without a container."""
 
 
 def ready(found: Survey, environ: Mapping[str, str]) -> Ready:
@@ -328,11 +327,10 @@ def _make_volume(ready: Ready, command: Command, ui: Ui) -> None:
     argv, env = store.program(command)
     done = process.run(argv, env=env)
     if done.code:
-        lines = [line for line in done.err.splitlines() if line.strip()]
         raise EngineError(
             f"{store.name} did not make the volume {name}.",
             "Correct what these lines name, then run the same command again.",
-            detail=lines[-KEPT:],
+            detail=last_lines(done.err),
         )
 
 
@@ -353,11 +351,10 @@ def _carry_out(ready: Ready, words: Command, ui: Ui) -> None:
     argv, env = _compose(ready, words, tty=False)
     done = process.run(argv, env=env)
     if done.code:
-        lines = [line for line in (done.out + done.err).splitlines() if line.strip()]
         raise EngineError(
             f"Compose could not `{words[0]}` the toolchain.",
             "Correct what these lines name, then run the same command again.",
-            detail=lines[-KEPT:],
+            detail=last_lines(done.out + done.err),
         )
 
 
@@ -365,9 +362,9 @@ def _refuse_second(ready: Ready, name: str) -> None:
     """Compose 1 ties the containers of one image together, in a way that Podman has not."""
     found = program.find(ready.found.engine)
     if ready.found.store.name == "podman" and not found.is_modern:
-        running = [
-            state.container for state in _states(ready, name, ready.tools[name]) if state.status.startswith("Up")
-        ]
+        containers = ready.found.engine.services
+        found_ones = containers.find(ready.project, commands=True) if containers else []
+        running = [each.container for each in found_ones if each.service == name and each.state == "running"]
         if running:
             raise EngineError(
                 f"{running[0]} runs, and {found} cannot start a second container of {name} on Podman.",
@@ -385,23 +382,9 @@ def _end(ready: Ready, container: str) -> None:
 
 
 def _states(ready: Ready, name: str, tool: Tool) -> Iterator[State]:
-    """What the engine has of one image: by its own program, whose words are the same for Docker and Podman."""
-    store = ready.found.store
-    labels = {"project": ready.project, "service": name}
-    argv, env = store.program(
-        (
-            store.name,
-            "ps",
-            "--all",
-            *(f"--filter=label=com.docker.compose.{label}={value}" for label, value in labels.items()),
-            "--format={{.Names}}\t{{.Status}}",
-        )
-    )
-    done = process.run(argv, env=env)
-    if done.code:
-        raise EngineError(
-            f"{store.name} does not say what runs.", "Run the same command again.", detail=done.err.splitlines()[-KEPT:]
-        )
-    plain = State(name, tool.image, store.image(tool.image) is not None)
-    found = [line.split("\t", 1) for line in done.out.splitlines()]
-    yield from [replace(plain, container=each, status=status) for each, status in found] or [plain]
+    """What the engine has of one image."""
+    plain = State(name, tool.image, ready.found.store.image(tool.image) is not None)
+    containers = ready.found.engine.services
+    found = containers.find(ready.project, commands=True) if containers else []
+    mine = [each for each in found if each.service == name]
+    yield from [replace(plain, container=each.container, state=show.service((each,))) for each in mine] or [plain]

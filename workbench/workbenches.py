@@ -14,6 +14,7 @@ from workbench.errors import EngineError, ProjectError, WorkbenchError
 from workbench.flow import current_environ, leave_services
 from workbench.model import Endpoint, Running
 from workbench.plan import naming
+from workbench.services import STARTED
 from workbench.state import State, docked
 
 
@@ -149,7 +150,7 @@ def leave_behind(name: str) -> bool:
     if not (Path(name).is_dir() or "/" in name):
         return False
     state = State.of(naming.name_of(project.find(Path(name))))
-    kept = state.read("services.json")
+    kept = state.read(STARTED)
     if kept is None:
         return False
     with agent.opened(state.folder.name, kept["engine"]) as engine, state.lock(lambda: None):

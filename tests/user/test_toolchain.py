@@ -103,9 +103,9 @@ def test_ls_and_logs(shapes: Images) -> None:
     listed = {each["name"]: each for each in shapes.workbench("toolchain", "ls", "--json").ok().json()}
     assert [*listed] == ["builder", "prep", "train"]
     assert listed["prep"]["image"] == shapes.reference("prep") and listed["prep"]["built"]
-    assert listed["prep"]["status"].startswith("Up") and listed["builder"]["status"].startswith("Exited (0)")
+    assert (listed["prep"]["state"], listed["builder"]["state"]) == ("running", "stopped")
     assert re.search(
-        r"^prep +shapes-prep:\S+ +workbench-shapes-\S+ +Up ", shapes.workbench("toolchain", "ls").ok().out, re.M
+        r"^prep +shapes-prep:\S+ +workbench-shapes-\S+ +running", shapes.workbench("toolchain", "ls").ok().out, re.M
     )
     said = shapes.workbench("toolchain", "logs", "builder").ok().out
     assert "240 pictures drawn" in said and "listens" not in said and "\x1b[3" not in said
@@ -266,7 +266,7 @@ def test_what_left_the_toolchain_goes_too(own: Images) -> None:
     table = OWN.replace("tool.workbench.", "")
     own.write({"workbench.toml": table + sleeping})
     own.workbench("toolchain", "up").ok()
-    assert [each["status"][:2] for each in own.workbench("toolchain", "ls", "--json").ok().json()] == ["Up", "Up"]
+    assert [each["state"] for each in own.workbench("toolchain", "ls", "--json").ok().json()] == ["running", "running"]
     own.write({"workbench.toml": table.replace('other = ["src"]\n', "") + sleeping})
     own.workbench("toolchain", "down", "--volumes").ok()
     assert left(own.me, own.root) == []

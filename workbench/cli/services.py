@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from workbench.services.life import Group
 
 NAMES = click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=completion.services)
-TERMINATED = 143
-"""Exit code of what a SIGTERM has ended: as it should be."""
 HEAD = ("SERVICE", "STATE", "PORTS", "STOPS WITH THE WORKBENCH")
 
 
@@ -118,7 +116,7 @@ def up_command(context: click.Context, names: tuple[str, ...], build: bool, trus
             if build and (code := found.compose("build", *wanted)):
                 return code
             life.up(found.group, wanted, found.survey.state, found.terminal, ours=False, again=True)
-            life.own(found.survey.state, wanted)
+            life.forget(found.survey.state, wanted)
             _join_again(found)
     return 0
 
@@ -144,7 +142,7 @@ def down_command(context: click.Context, names: tuple[str, ...], volumes: bool) 
                 # Those of every profile.
                 chosen = ("--profile", "*") if found.group.program.is_modern else ()
                 code = found.compose(*chosen, "down", *(["--volumes"] if volumes else []))
-            life.own(found.survey.state, wanted or tuple(found.services.source.stack.services))
+            life.forget(found.survey.state, wanted or tuple(found.services.source.stack.services))
     return code
 
 
@@ -243,18 +241,11 @@ def _join_again(found: Opened) -> None:
             found.survey.engine.join(each.id, companions.networks)
 
 
-def _word(states: "list[ServiceState]") -> str:
-    """What the containers of a service are doing."""
-    words = []
-    for each in states:
-        failed = each.exit_code not in (None, 0, TERMINATED)
-        words.append(f"ended with exit code {each.exit_code}" if failed else each.health or each.state)
-    return ", ".join(dict.fromkeys(words)) or "-"
-
-
 def _row(name: str, states: "list[ServiceState]", *, ours: bool) -> tuple[str, ...]:
+    from workbench import show
+
     ports = dict.fromkeys(port for each in states for port in each.ports)
-    return (name, _word(states), ", ".join(ports) or "-", "yes" if ours else "-")
+    return (name, show.service(states) or "-", ", ".join(ports) or "-", "yes" if ours else "-")
 
 
 def _described(name: str, states: "list[ServiceState]", *, ours: bool) -> dict[str, object]:

@@ -151,7 +151,7 @@ def ls(**given: Any) -> None:
             _json(ready)
             return
         rows = (
-            (each.name, each.image if each.built else f"{each.image} (not built)", each.container or "-", each.status)
+            (each.name, each.image if each.built else f"{each.image} (not built)", each.container or "-", each.state)
             for each in toolchain.states(ready)
         )
         table(HEAD, ((*row[:3], row[3] or "-") for row in rows))

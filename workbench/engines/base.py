@@ -76,8 +76,8 @@ class ServiceContainers(Protocol):
     environment: Mapping[str, str]
     """What leads Docker's programs to this engine."""
 
-    def find(self, stack: str) -> list[ServiceState]:
-        """Those of a Compose project, by service; in any state, those of one-off commands not."""
+    def find(self, stack: str, *, commands: bool = False) -> list[ServiceState]:
+        """Those of a Compose project, by service, in any state; with `commands` those of single commands too."""
         ...
 
     def has_names(self, network: str) -> bool:

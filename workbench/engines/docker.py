@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from workbench import process
 from workbench.engines import channels, images, networks, report, streams, translate
@@ -319,12 +319,7 @@ class DockerEngine:
 
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Both output streams in the order of their coming."""
-        wanted: int | Literal["all"] = "all" if tail is None else tail
-        stream = self._client.logs(id, stream=True, follow=follow, tail=wanted)
-        try:
-            yield from streams.lines(self._client.guarded(stream))
-        finally:
-            stream.close()
+        return streams.log(self._client, id, follow=follow, tail=tail)
 
     def stats(self, id: str) -> Stats:
         """A sample; its CPU is measured since the last one, or over 0.2 s where that was never or long ago."""

@@ -79,22 +79,21 @@ def inspected(entry: Entry, dialect: Dialect) -> Running:
 
 
 def service(entry: Entry) -> ServiceState:
-    """The container of a service; without a `service` where it is that of a one-off command."""
+    """The container of a service, or of one of its commands."""
     labels, state = entry["Config"]["Labels"], entry["State"]
     kind = STATES.get(state["Status"], "dead")
-    oneoff = labels.get(f"{COMPOSE}oneoff", "").lower() == "true"
     return ServiceState(
         id=entry["Id"],
         container=entry["Name"].lstrip("/"),
         stack=labels.get(f"{COMPOSE}project", ""),
-        service="" if oneoff else labels.get(f"{COMPOSE}service", ""),
+        service=labels.get(f"{COMPOSE}service", ""),
         folder=labels.get(f"{COMPOSE}project.working_dir", ""),
         state=kind,
         health=_health(state) if kind == "running" else "",
         exit_code=state["ExitCode"] if kind in ("stopped", "dead") else None,
         ports=tuple(_ports(entry["NetworkSettings"].get("Ports") or {})),
         started=seconds(state["StartedAt"]),
-        configuration=labels.get(f"{COMPOSE}config-hash", ""),
+        command=labels.get(f"{COMPOSE}oneoff", "").lower() == "true",
     )
 
 

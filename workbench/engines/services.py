@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from workbench.engines import report, streams
 from workbench.engines.dialect import PODMAN, Dialect
@@ -27,7 +27,7 @@ class DockerServices:
         plain = {"DOCKER_HOST": address.url}
         self.environment: Mapping[str, str] = plain if dialect is PODMAN else address.environment
 
-    def find(self, stack: str) -> list[ServiceState]:
+    def find(self, stack: str, *, commands: bool = False) -> list[ServiceState]:
         """One list call, and a look at each."""
         wanted = [f"{COMPOSE}project={stack}"]
         found = []
@@ -35,7 +35,8 @@ class DockerServices:
             # Gone since the list was made: then it is not found.
             with suppress(Absent):
                 found.append(report.service(self._client.inspect_container(entry["Id"])))
-        return sorted((each for each in found if each.service), key=lambda each: (each.service, each.container))
+        wanted_ones = (each for each in found if each.service and (commands or not each.command))
+        return sorted(wanted_ones, key=lambda each: (each.service, each.container))
 
     def has_names(self, network: str) -> bool:
         """Docker has them in every network of Compose's; Podman where a program for it is installed."""
@@ -62,12 +63,7 @@ class DockerServices:
 
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Both output streams in the order of their coming."""
-        wanted: int | Literal["all"] = "all" if tail is None else tail
-        stream = self._client.logs(id, stream=True, follow=follow, tail=wanted)
-        try:
-            yield from streams.lines(self._client.guarded(stream))
-        finally:
-            stream.close()
+        return streams.log(self._client, id, follow=follow, tail=tail)
 
     def _grace(self, id: str) -> int:
         found = self._client.inspect_container(id)["Config"].get("StopTimeout")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from workbench.errors import EngineError
+from workbench.errors import EngineError, last_lines
 from workbench.model import ExecResult
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
         yield from (_text(line) for line in whole)
     if rest:
         yield _text(rest)
+
+
+def log(client: "Client", id: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+    """What a container writes, both streams in the order of their coming."""
+    stream = client.logs(id, stream=True, follow=follow, tail="all" if tail is None else tail)
+    try:
+        yield from lines(client.guarded(stream))
+    finally:
+        stream.close()
 
 
 def frames(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -60,7 +69,7 @@ def deliver(client: "Client", id: str, argv: Iterable[str], content: dict[str, o
     payload = json.dumps(content).encode()
     done = execute(client, id, (*argv, str(len(payload))), payload, end=False)
     if done.code != 0:
-        last = (done.err or done.out).splitlines()[-6:]
+        last = last_lines(done.err or done.out)
         raise EngineError(
             "The container did not take its token and settings.", "Make its image anew: --rebuild.", detail=last
         )

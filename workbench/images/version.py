@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from workbench import files, process
 from workbench.dependencies import parse_toml
-from workbench.errors import ProjectError
+from workbench.errors import ProjectError, last_lines
 from workbench.model import DependencyFile, Project
 
 MODULE = "_version.py.bld"
@@ -120,11 +120,10 @@ def _ask(project: Project, found: Source) -> str:
     done = process.run(argv, cwd=project.root, env={"PYTHONWARNINGS": "ignore"}, timeout=SECONDS)
     lines = [line for line in done.out.splitlines() if line.strip()]
     if done.code or not lines:
-        detail = [line for line in done.err.splitlines() if line.strip()][-6:]
         raise ProjectError(
             f"{found.tool} cannot tell the version of {project.root.name}.",
             "It needs git, and the project's .git with its tags: run genversion where those are.",
-            detail=detail,
+            detail=last_lines(done.err),
         )
     return lines[-1].strip()
 

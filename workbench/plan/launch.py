@@ -72,7 +72,7 @@ def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Cho
         notices.append(
             "This engine cannot limit memory or CPU (rootless, without delegated cgroups): started without limits."
         )
-    if settings.host_network and any(use.start for use in settings.services.values()):
+    if settings.host_network and settings.beside:
         notices.append("In this machine's network services have no names: they are reached where they are published.")
     if facts.engine == "podman" and settings.log_max_file != LOG_FILES:
         notices.append("Podman keeps one file of the log: `log-max-file` is not used.")
@@ -81,14 +81,13 @@ def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Cho
 
 def _without_container(project: Project, settings: Settings) -> list[str]:
     """What the local engine cannot do for this project."""
-    services = [name for name, use in settings.services.items() if use.start]
     wishes = {
         "image": settings.image,
         "base-image": settings.base_image,
         "mounts": settings.mounts,
         "memory": settings.memory,
         "cpus": settings.cpus,
-        f"services ({', '.join(services)})": services,
+        f"services ({', '.join(settings.beside)})": settings.beside,
         "restart": settings.restart != "no",
         "log-max-size": settings.log_max_size != LOG_SIZE,
         "log-max-file": settings.log_max_file != LOG_FILES,

@@ -54,11 +54,6 @@ class Services:
         consent.agree(self.state, "services", asks, self.project.root, trusted=trusted, ui=ui)
 
 
-def wants(settings: Settings) -> bool:
-    """Whether any service is to be started."""
-    return any(use.start for use in settings.services.values())
-
-
 def look(
     project: Project, settings: Settings, engine: Engine, facts: HostFacts, state: State, environ: Mapping[str, str]
 ) -> Services:
@@ -92,9 +87,8 @@ def prepare(found: Services, ui: "Ui", *, trusted: bool) -> None:
 
 
 @contextmanager
-def started(found: Services, ui: "Ui", *, trusted: bool) -> Iterator[None]:
-    """Have the services while the workbench is started; those that this started stop again if that fails."""
-    prepare(found, ui, trusted=trusted)
+def started(found: Services, ui: "Ui") -> Iterator[None]:
+    """Have the services, after `prepare`, while the workbench is started; new ones stop again if that fails."""
     group = found.group()
     new = life.up(group, found.names, found.state, ui)
     try:

@@ -15,14 +15,13 @@ from workbench.errors import EngineError, WorkbenchError
 from workbench.model import EngineName, Event, ServiceState
 from workbench.plan import services
 from workbench.plan.services import Service, Stack
+from workbench.services import STARTED
 from workbench.services.program import Program
 from workbench.state import State
 
 if TYPE_CHECKING:
     from workbench.flow import Ui
 
-STARTED = "services.json"
-"""What was started for a workbench, and stops with it."""
 NO_ENV = "compose.env"
 """An empty file in the place of the project's `.env`: what is carried out needs no variables, and Compose would set
 them for each program that it calls.
@@ -112,7 +111,7 @@ def up(
 def back(group: Group, names: tuple[str, ...], state: State) -> None:
     """Stop services that were started in vain."""
     _stop(group.containers, group.stack.name, names)
-    _forget(state, names)
+    forget(state, names)
 
 
 def _well(group: Group, name: str) -> bool:
@@ -280,7 +279,8 @@ def _remember(state: State, group: Group, names: Iterable[str]) -> None:
     state.write(STARTED, {"engine": group.engine, "stack": group.stack.name, "started": started})
 
 
-def _forget(state: State, names: Iterable[str]) -> None:
+def forget(state: State, names: Iterable[str]) -> None:
+    """These services do not stop with the workbench any more: they have ended, or are the user's own."""
     kept = state.read(STARTED)
     if kept is None:
         return
@@ -288,11 +288,6 @@ def _forget(state: State, names: Iterable[str]) -> None:
         state.write(STARTED, {**kept, "started": left})
     else:
         state.drop(STARTED)
-
-
-def own(state: State, names: Iterable[str]) -> None:
-    """These services are the user's own from now on: they do not stop with the workbench."""
-    _forget(state, names)
 
 
 def started(state: State) -> tuple[str, ...]:
@@ -310,7 +305,7 @@ def stop(engine: Engine, state: State, keep: Iterable[str] = ()) -> tuple[str, .
         return ()
     going = tuple(name for name in kept["started"] if name not in {*keep})
     stopped = _stop(engine.services, kept["stack"], going)
-    _forget(state, going)
+    forget(state, going)
     return stopped
 
 

@@ -50,7 +50,8 @@ def find(engine: Engine) -> Program:
     """The Compose of an engine. Raises NoCompose with what to install, EngineError where there are no containers."""
     if engine.services is None:
         raise EngineError(
-            "Services are containers, and this engine runs none.", "Choose `--engine docker` or `--engine podman`."
+            "Services are containers, and this engine runs none.",
+            "Start Docker or Podman (`workbench doctor` says how), or name it: --engine docker",
         )
     old = ""
     for words in CANDIDATES[engine.name]:

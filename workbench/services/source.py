@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from workbench import process
-from workbench.errors import ConfigError, ProjectError
+from workbench.errors import ConfigError, ProjectError, last_lines
 from workbench.model import Mount
 from workbench.plan import service_trust, services
 from workbench.plan.services import Stack
@@ -17,8 +17,6 @@ from workbench.plan.trust import visible
 from workbench.services.program import Program
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-KEPT = 6
-"""Last lines of Compose that an error shows."""
 PATIENCE = 60
 """Seconds in which Compose must have read a file."""
 PASSED = re.compile(
@@ -44,23 +42,23 @@ class Source:
     """The whole environment that Compose is given."""
 
 
-def read(root: Path, program: Program, environ: Mapping[str, str], more: Iterable[Path] = ()) -> Source:
-    """Have Compose read the project's file, `more` files over it.
+def read(root: Path, program: Program, environ: Mapping[str, str]) -> Source:
+    """Have Compose read the project's file.
 
     It is given those variables only that the file's text names; whoever asks for agreement names them. Raises
     ProjectError where there is no file, ConfigError with Compose's own words where it does not take it.
     """
-    files = [*_files(root, environ), *more]
+    files = _files(root, environ)
     if not files:
         raise ProjectError(
             f"{root} has no Compose file, which services are described in.",
             f"Write one, {NAMES[0]}: https://docs.docker.com/compose/gettingstarted",
         )
-    seen, reads, unread = _sources(root, files, {*more, *(files if environ.get("COMPOSE_FILE") else ())})
+    seen, reads, unread = _sources(root, files, files if environ.get("COMPOSE_FILE") else ())
     env = {name: value for name, value in environ.items() if name in seen or PASSED.fullmatch(name)} | {**program.env}
     chosen = ("--profile", "*") if program.is_modern else ()
     form = ("--format", "json") if program.is_modern else ()
-    words = (*program.words, *arguments(files), *chosen, "config", *form)
+    words = (*program.words, *(word for file in files for word in ("-f", str(file))), *chosen, "config", *form)
     # A file can hide the name of a variable from us: what nobody may know is not there to be found.
     known = {name: value for name, value in env.items() if name in seen or not service_trust.secret((name,))}
     done = process.run(words, env=known | NO_REMOTE, whole=True, cwd=root, timeout=PATIENCE)
@@ -68,7 +66,7 @@ def read(root: Path, program: Program, environ: Mapping[str, str], more: Iterabl
         raise ConfigError(
             f"Compose does not take {', '.join(file.name for file in files)}.",
             f"These are its words; `{' '.join(program.words)} config` says them again.",
-            detail=tuple(line for line in done.err.splitlines() if line.strip())[-KEPT:],
+            detail=last_lines(done.err),
         )
     if unread:
         raise ConfigError(
@@ -78,11 +76,6 @@ def read(root: Path, program: Program, environ: Mapping[str, str], more: Iterabl
     document = _resolved(_printed(done.out, program), root)
     told = tuple(sorted((seen | service_trust.passed(document)) & env.keys()))
     return Source(services.stack(document, _name(root, environ)), told, reads, env)
-
-
-def arguments(files: Iterable[Path]) -> tuple[str, ...]:
-    """The files as Compose's arguments."""
-    return tuple(word for file in files for word in ("-f", str(file)))
 
 
 def profiles(environ: Mapping[str, str], root: Path) -> tuple[str, ...]:
