@@ -33,6 +33,12 @@ CASES = [(engine, each) for each in tutorial.lessons() for engine in ENGINES if 
 # Podman differs in how a workbench is run, not in what a lesson says: the first one stands for all.
 CASES += [("podman", tutorial.lessons()[0])]
 
+
+def alone(number: str) -> pytest.MarkDecorator:
+    """Compose knows a copy of a lesson by the name of its folder: two at a time would have one engine."""
+    return pytest.mark.xdist_group(f"lesson-{number}")
+
+
 Prepare = Callable[[Person, Path, ExitStack], tuple[str, ...]]
 
 
@@ -134,7 +140,10 @@ def end() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.mark.parametrize(("engine", "lesson"), CASES, ids=[f"{engine}-{each.number}" for engine, each in CASES])
+@pytest.mark.parametrize(
+    ("engine", "lesson"),
+    [pytest.param(engine, each, id=f"{engine}-{each.number}", marks=alone(each.number)) for engine, each in CASES],
+)
 def test_a_lesson(engine: str, lesson: Lesson, end: ExitStack, somebody: MakePerson) -> None:
     me = somebody(engine, normal=True)
     bench = begin(me, lesson, end)
@@ -234,7 +243,7 @@ WRONG: dict[str, list[tuple[int, str, str]]] = {
 """Of lessons with an engine of their own: exercise, a wrong answer, what is said of it. Each goes on from the last."""
 
 
-@pytest.mark.parametrize("number", WRONG)
+@pytest.mark.parametrize("number", [pytest.param(number, marks=alone(number)) for number in WRONG])
 def test_what_a_lesson_says_of_wrong_answers(number: str, end: ExitStack, somebody: MakePerson) -> None:
     me = somebody("docker", normal=True)
     lesson = tutorial.find(number)
@@ -250,6 +259,7 @@ def test_what_a_lesson_says_of_wrong_answers(number: str, end: ExitStack, somebo
             assert "the check ended with" not in said
 
 
+@alone("02")
 def test_a_lessons_engine_is_agreed_to_apart_from_the_users_and_leaves_nothing(
     end: ExitStack, somebody: MakePerson
 ) -> None:
