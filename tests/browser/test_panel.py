@@ -52,22 +52,22 @@ def begin(page: Page, me: Person, *options: str) -> tuple[Workbench, Locator]:
 
 
 def visit(page: Page, bench: Workbench, name: str) -> None:
-    """Open a notebook in a fresh page.
+    """Open a notebook in a fresh page that has our panel.
 
-    Chromium breaks off what it loads when a network interface comes or goes, as with each container of other tests:
-    then once more.
+    Chromium breaks off what it loads, our own script included, when a network interface comes or goes, as with each
+    container of other tests: then once more.
     """
     for left in (2, 1, 0):
         try:
             page.goto(bench.url)
             page.locator(".jp-DirListing-item", has_text=name).dblclick()
             expect(page.get_by_text("| Idle").or_(page.locator(".jp-Dialog")).first).to_be_visible()
-            if not page.locator(".jp-Dialog").count():
+            if not page.locator(".jp-Dialog").count() and page.get_by_role("tab", name="Workbench").count():
                 return
         except Error as error:
             if "ERR_NETWORK_CHANGED" not in str(error) or not left:
                 raise
-    raise AssertionError(dialogs(page))
+    raise AssertionError(f"dialogs: {dialogs(page)}, tabs: {page.get_by_role('tab').all_inner_texts()}")
 
 
 def again(me: Person, bench: Workbench) -> None:

@@ -1,5 +1,6 @@
 """What every `ServiceContainers` does: containers as Compose marks them, found, stopped, restarted, listened to."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,18 +14,23 @@ from workbench.labels import COMPOSE
 from workbench.model import ServiceState
 
 pytestmark = pytest.mark.parametrize("bench", ["fake", "docker", "podman"], indirect=True)
-TALKS = "echo one; echo two; exec sleep 100000"
+TALKS = "echo one; printf tw; sleep 0.3; echo o; exec sleep 100000"
+"""A line comes in two pieces, as from many programs."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Containers of services, and what makes one: service, whether of one command, stack."""
+    """Containers of services, what makes one (service, whether of one command, stack), and a stack of the test's own.
+
+    An engine knows a stack by its name, and other tests are at work on the same engine.
+    """
 
     services: ServiceContainers
     make: Callable[[str, bool, str], None]
+    stack: str
 
     def one(self, service: str) -> ServiceState:
-        [found] = [each for each in self.services.find("tides") if each.service == service]
+        [found] = [each for each in self.services.find(self.stack) if each.service == service]
         return found
 
 
@@ -45,7 +51,7 @@ def fake() -> Ground:
         made = ServiceState(id, id, stack, service, "", "running", started=time.time(), command=command)
         services.put(made, "one", "two")
 
-    return Ground(services, make)
+    return Ground(services, make, "tides")
 
 
 def real(bench: ContainerBench) -> Iterator[Ground]:
@@ -60,18 +66,19 @@ def real(bench: ContainerBench) -> Iterator[Ground]:
 
     found = bench.engine.services
     assert found is not None
-    yield Ground(found, make)
+    yield Ground(found, make, f"tides-{secrets.token_hex(4)}")
     for id in made:
         bench.cli("rm", "-f", id)
 
 
 def test_they_are_found_by_their_marks(ground: Ground) -> None:
-    for service, command, stack in (("web", False, "tides"), ("db", False, "tides"), ("db", True, "tides")):
+    tides, others = ground.stack, f"{ground.stack}-others"
+    for service, command, stack in (("web", False, tides), ("db", False, tides), ("db", True, tides)):
         ground.make(service, command, stack)
-    ground.make("db", False, "others")
-    assert [each.service for each in ground.services.find("tides")] == ["db", "web"]
-    assert [each.command for each in ground.services.find("tides", commands=True)].count(True) == 1
-    assert [each.stack for each in ground.services.find("others")] == ["others"]
+    ground.make("db", False, others)
+    assert [each.service for each in ground.services.find(tides)] == ["db", "web"]
+    assert [each.command for each in ground.services.find(tides, commands=True)].count(True) == 1
+    assert [each.stack for each in ground.services.find(others)] == [others]
     assert ground.services.find("nobody") == []
     web = ground.one("web")
     assert (web.state, web.exit_code, web.health) == ("running", None, "")
@@ -79,8 +86,8 @@ def test_they_are_found_by_their_marks(ground: Ground) -> None:
 
 
 def test_one_is_stopped_and_started_again(ground: Ground) -> None:
-    ground.make("web", False, "tides")
-    ground.make("db", False, "tides")
+    ground.make("web", False, ground.stack)
+    ground.make("db", False, ground.stack)
     before = ground.one("web")
     ground.services.stop(before.id)
     ground.services.stop(before.id)
@@ -99,7 +106,7 @@ def test_what_is_gone_is_stopped(ground: Ground) -> None:
 
 
 def test_the_last_of_what_one_writes(ground: Ground) -> None:
-    ground.make("web", False, "tides")
+    ground.make("web", False, ground.stack)
     id = ground.one("web").id
     deadline = time.monotonic() + 30
     while [*ground.services.logs(id)] != ["one", "two"]:

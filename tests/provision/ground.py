@@ -45,10 +45,15 @@ class Ground:
 
 def clear_sockets() -> None:
     """Remove the folder of sockets, with what an engine has left mounted there: dockerd the network of its host."""
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in reversed([each for each in mounts if each.startswith(f"{SOCKETS}/")]):
-        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+    unmount_below(SOCKETS)
     shutil.rmtree(SOCKETS, ignore_errors=True)
+
+
+def unmount_below(folder: Path) -> None:
+    """Take away what is mounted below a folder: an engine that was killed has left it."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in reversed([each for each in mounts if each.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
 
 
 def say(text: str) -> None:

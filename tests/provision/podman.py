@@ -8,9 +8,9 @@ from pathlib import Path
 
 from provision import base_image, registry
 from provision.docker import answers
-from provision.ground import BASE_IMAGE, SOCKETS, Ground
+from provision.ground import BASE_IMAGE, SOCKETS, Ground, say, unmount_below
 from provision.outside import clean
-from provision.programs import ask, background
+from provision.programs import StepFailed, ask, background
 
 SOCKET = SOCKETS / "podman.sock"
 IMAGE = f"docker.io/library/{BASE_IMAGE}"
@@ -47,7 +47,7 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
     env = clean(CONTAINERS_CONF=str(configuration), CONTAINERS_REGISTRIES_CONF=str(registries), TMPDIR=str(ground.work))
     podman = _podman(folder)
     SOCKET.unlink(missing_ok=True)
-    _tidy(podman, env)
+    _clear(folder / "root", podman, env)
     service = [*ground.enter, *podman, "system", "service", "--time=0", f"unix://{SOCKET}"]
     with background(service, ground.work / "podman.log", lambda: answers(SOCKET), env=env):
         shutil.chown(SOCKET, group=group)
@@ -78,6 +78,17 @@ def _wrapper(ground: Ground, podman: list[str]) -> Path:
     script.write_text(f'#!/bin/sh\nexec {" ".join(podman)} "$@"\n')
     os.chmod(script, 0o755)  # noqa: PTH101, S103 - the normal user runs it
     return folder
+
+
+def _clear(storage: Path, podman: list[str], env: dict[str, str]) -> None:
+    """Make the storage ready; one in which a killed run has left what Podman cannot remove is given up."""
+    unmount_below(storage)
+    try:
+        _tidy(podman, env)
+    except StepFailed as failure:
+        say(f"beginning with an empty storage for Podman: {failure}")
+        unmount_below(storage)
+        shutil.rmtree(storage)
 
 
 def _tidy(podman: list[str], env: dict[str, str]) -> None:

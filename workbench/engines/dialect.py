@@ -15,6 +15,8 @@ class Dialect:
     """The environment variable that holds its address."""
     isolated_bridge: bool
     """Whether one bridge network can keep its own containers apart."""
+    counts_pieces: bool
+    """Whether it counts the pieces of a line as lines, when asked for the last ones of a log."""
     remote: tuple[str, ...]
     """Options of its program before which an address goes."""
     install: str
@@ -26,6 +28,7 @@ DOCKER = Dialect(
     title="Docker",
     variable="DOCKER_HOST",
     isolated_bridge=True,
+    counts_pieces=False,
     remote=("-H",),
     install="https://docs.docker.com/engine/install/",
 )
@@ -35,6 +38,8 @@ PODMAN = Dialect(
     variable="CONTAINER_HOST",
     # Its `isolate` option keeps networks apart, not the containers of one network.
     isolated_bridge=False,
+    # Seen with 4.3: a line that a program writes in two steps, as Python does without a buffer, comes back cut.
+    counts_pieces=True,
     remote=("--remote", "--url"),
     install="https://podman.io/docs/installation",
 )

@@ -319,7 +319,7 @@ class DockerEngine:
 
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Both output streams in the order of their coming."""
-        return streams.log(self._client, id, follow=follow, tail=tail)
+        return streams.log(self._client, self.dialect, id, follow=follow, tail=tail)
 
     def stats(self, id: str) -> Stats:
         """A sample; its CPU is measured since the last one, or over 0.2 s where that was never or long ago."""

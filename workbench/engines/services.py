@@ -63,7 +63,7 @@ class DockerServices:
 
     def logs(self, id: str, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Both output streams in the order of their coming."""
-        return streams.log(self._client, id, follow=follow, tail=tail)
+        return streams.log(self._client, self._dialect, id, follow=follow, tail=tail)
 
     def _grace(self, id: str) -> int:
         found = self._client.inspect_container(id)["Config"].get("StopTimeout")

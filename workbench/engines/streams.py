@@ -5,12 +5,14 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from workbench.errors import EngineError, last_lines
 from workbench.model import ExecResult
 
 if TYPE_CHECKING:
+    from workbench.engines.dialect import Dialect
     from workbench.engines.sdk import Client
 
 HEADER = struct.Struct(">BxxxL")
@@ -27,8 +29,15 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
         yield _text(rest)
 
 
-def log(client: "Client", id: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+def log(client: "Client", dialect: "Dialect", id: str, *, follow: bool, tail: int | None) -> Iterator[str]:
     """What a container writes, both streams in the order of their coming."""
+    if tail is None or not dialect.counts_pieces:
+        return _log(client, id, follow=follow, tail=tail)
+    there = sum(1 for _ in _log(client, id, follow=False, tail=None))
+    return islice(_log(client, id, follow=follow, tail=None), max(0, there - tail), None)
+
+
+def _log(client: "Client", id: str, *, follow: bool, tail: int | None) -> Iterator[str]:
     stream = client.logs(id, stream=True, follow=follow, tail="all" if tail is None else tail)
     try:
         yield from lines(client.guarded(stream))
