@@ -44,8 +44,8 @@ def test_the_list_says_what_there_is_and_how_far_one_is(me: Person) -> None:
 
 def test_a_lesson_is_begun_checked_gone_on_with_and_begun_anew(me: Person) -> None:
     folder = me.home / "workbench-tutorial" / FIRST
-    begun = tutorial(me, "first", *DETACHED).ok()
-    assert str(folder) in begun.err
+    begun = tutorial(me, "first", *DETACHED, "--json").ok()
+    assert str(folder) in begun.err and begun.json()["project"] == str(folder)
     bench = me.launch(folder)
     notebook = folder / "first-launch.ipynb"
     check = next(each.source for each in cells(notebook) if each.checks == 2)
@@ -56,6 +56,7 @@ def test_a_lesson_is_begun_checked_gone_on_with_and_begun_anew(me: Person) -> No
         assert "Exercise 2 is done. 1 of 4; next: 1." in kernel.run(f"{solution(folder, 2)}\n{check}").ok()
     assert "1 of 4" in row(me, "01")
     said = tutorial(me, "check", "01").ok().out.splitlines()
+    assert tutorial(me, "check", "01", "--json").ok().json()["done"] == [2]
     assert said[:4] == ["· exercise 1", "✓ exercise 2", "· exercise 3", "· exercise 4"] and "3 to go" in said[4]
 
     me.write(notebook, notebook.read_text().replace("# First launch", "# My first launch"))

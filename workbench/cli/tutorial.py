@@ -1,6 +1,7 @@
 """`workbench tutorial`: lessons in notebooks."""
 
 import json as json_
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ HEAD = ("", "LESSON", "MINUTES", "DONE")
     shell_complete=completion.lessons,
 )
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="The folder of your copy.")
-@click.option("--json", is_flag=True, help="With list: one JSON list on standard output.")
+@click.option("--json", is_flag=True, help="JSON on standard output.")
 def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int:
     """Learn containers and Workbench, in notebooks that check what you do.
 
@@ -51,10 +52,13 @@ def tutorial_command(words: tuple[str, ...], to: Path | None, json: bool) -> int
             raise click.UsageError(f"Which lesson? workbench tutorial {verb} LESSON")
         lesson = tutorial.find(rest[0])
         folder = to or tutorial.place(lesson)
-        (_check if verb == "check" else _reset)(lesson, folder)
+        if verb == "check":
+            _check(lesson, folder, json=json)
+        else:
+            _reset(lesson, folder)
         return 0
     lesson = tutorial.find(verb)
-    return _start(lesson, to or tutorial.place(lesson), rest)
+    return _start(lesson, to or tutorial.place(lesson), [*rest, *(["--json"] if json else [])])
 
 
 def _list(*, json: bool) -> None:
@@ -63,9 +67,7 @@ def _list(*, json: bool) -> None:
 
     found = [(each, tutorial.done(tutorial.place(each)) & {*each.exercises}) for each in tutorial.lessons()]
     if json:
-        keys = ("name", "title", "summary", "minutes", "engines", "exercises")
-        told = [{**{key: getattr(each, key) for key in keys}, "done": sorted(done)} for each, done in found]
-        click.echo(json_.dumps(told))
+        click.echo(json_.dumps([_told(each, done) for each, done in found]))
         return
     rows = (
         (each.number, each.title, str(each.minutes), f"{len(done)} of {len(each.exercises)}" if each.exercises else "-")
@@ -73,6 +75,11 @@ def _list(*, json: bool) -> None:
     )
     table(HEAD, rows)
     click.echo("Begin one, or go on with it: workbench tutorial 01", err=True)
+
+
+def _told(lesson: "Lesson", done: Iterable[int]) -> dict[str, object]:
+    keys = ("name", "title", "summary", "minutes", "engines", "exercises")
+    return {**{key: getattr(lesson, key) for key in keys}, "done": sorted(done)}
 
 
 def _start(lesson: "Lesson", folder: Path, options: list[str]) -> int:
@@ -88,10 +95,13 @@ def _start(lesson: "Lesson", folder: Path, options: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _check(lesson: "Lesson", folder: Path) -> None:
+def _check(lesson: "Lesson", folder: Path, *, json: bool) -> None:
     from workbench import tutorial
 
     done = tutorial.done(folder)
+    if json:
+        click.echo(json_.dumps(_told(lesson, done & {*lesson.exercises})))
+        return
     for number in lesson.exercises:
         click.echo(f"{'✓' if number in done else '·'} exercise {number}")
     left = [number for number in lesson.exercises if number not in done]
