@@ -133,6 +133,8 @@ def use(page: Page, theme: str) -> None:
     page.get_by_text("Theme", exact=True).first.click()
     page.get_by_text(f"JupyterLab {theme}", exact=True).first.click()
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme}", timeout=MINUTE)
+    # It lies over the page until the theme is there.
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=MINUTE)
 
 
 def widen(page: Page, width: int) -> None:

@@ -161,9 +161,9 @@ def test_each_starts_once_those_that_it_needs_are_as_it_needs_them(shared: tuple
     assert prepare["ExitCode"] == 0 and when(prepare["FinishedAt"]) < when(db["StartedAt"])
     well = min(when(each["End"]) for each in db["Health"]["Log"] if each["ExitCode"] == 0)
     assert db["Health"]["Status"] == "healthy" and well < when(web["StartedAt"])
-    steps = re.findall(r"^  ((?:start|wait for) \w+) \(", said, re.M)
-    assert [each for each in steps if each.startswith("start")] == ["start prepare", "start db", "start web"]
-    assert "wait for db" in steps
+    steps = re.findall(r"^  ((?:Start|Wait for) \w+) …", said, re.M)
+    assert [each for each in steps if each.startswith("Start ")] == ["Start prepare", "Start db", "Start web"]
+    assert "Wait for db" in steps
 
 
 def test_a_second_call_starts_nothing_again(shared: tuple[Beside, Workbench, str]) -> None:

@@ -171,7 +171,7 @@ def _end(stack: Stack, name: str) -> services.Condition:
 
 
 def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
-    step = f"start {', '.join(names)}"
+    step = f"Start {', '.join(names)}"
     yield Event("step", step, step)
     began = time.monotonic()
     refuse_moved(group, names)
@@ -205,7 +205,7 @@ def _told(lines: Generator[str, None, int], step: str, last: list[str]) -> Gener
 
 def _until(group: Group, name: str, condition: services.Condition) -> Iterator[Event]:
     """Wait until a service is what is needed of it."""
-    step = f"wait for {name}"
+    step = f"Wait for {name}"
     began, told = time.monotonic(), False
     limit = LONG + _patience(group.stack.services[name])
     while not _is(group, name, condition):
