@@ -127,6 +127,15 @@ def test_certificate_bundle(tmp_path: Path, name: str) -> None:
     assert survey(missing, tmp_path).files == {"ca.pem": str(pips)}
 
 
+def test_uv_on_this_machine_trusts_what_pip_trusts(tmp_path: Path) -> None:
+    assert survey({}, tmp_path).uv == {"UV_SYSTEM_CERTS": "1"}
+    write(tmp_path, "etc/ssl/certs/ca-certificates.crt", "PEM")
+    assert survey({}, tmp_path).uv == {"UV_SYSTEM_CERTS": "1"}
+    pips = write(tmp_path, "cert.pem", "PEM")
+    write(tmp_path, ".pip/pip.conf", f"[global]\ncert = {pips}\nindex-url = {INDEX}\n")
+    assert survey({}, tmp_path).uv == {"SSL_CERT_FILE": str(pips), "UV_DEFAULT_INDEX": INDEX}
+
+
 def test_only_the_netrc_entries_of_indexes_are_taken(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -47,7 +47,7 @@ def survey(environ: Mapping[str, str], home: Path, *, etc: Path = Path("/etc")) 
     bundles += [Path(pip["cert"])] if "cert" in pip else []
     bundle = _first_file([*bundles, *(etc / name for name in SYSTEM_BUNDLES)])
     files = {"ca.pem": bundle, "uv.toml": uv_toml}
-    return Network(env=env, files={name: str(path) for name, path in files.items() if path})
+    return Network(env=env, files={name: str(path) for name, path in files.items() if path}, uv=_uv(env, bundle))
 
 
 def proxies(environ: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +83,13 @@ def indexes(environ: Mapping[str, str], pip: Mapping[str, str], *, uv_configured
     # Credentials of uv's named indexes.
     named = {name: value for name, value in environ.items() if re.fullmatch(r"UV_INDEX_\w+_(USERNAME|PASSWORD)", name)}
     return {name: value for name, value in found.items() if value} | named
+
+
+def _uv(env: Mapping[str, str], bundle: Path | None) -> dict[str, str]:
+    """What uv lacks on this machine: pip's indexes and certificates. Of its own it trusts none of the system's."""
+    own = bundle is not None and not str(bundle).endswith(SYSTEM_BUNDLES)
+    certificates = {"SSL_CERT_FILE": str(bundle)} if own else {"UV_SYSTEM_CERTS": "1"}
+    return {name: value for name, value in env.items() if name.startswith("UV_")} | certificates
 
 
 def notices(network: Network) -> tuple[str, ...]:

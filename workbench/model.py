@@ -252,10 +252,12 @@ class Network:
 
     `files` maps the name that the image knows a file by (`ca.pem`, `pip.conf`, `netrc`, `uv.toml`) to its path here.
     `env` holds proxy variables and the index settings derived from pip's, which may contain passwords.
+    `uv` holds what uv is told on this machine itself, so that it gets along with what pip is told.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    uv: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ PACKAGES = {
     "chromium": "chromium",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "python3-venv": "/usr/share/doc/python3-venv",
+    "openssl": "openssl",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }
 """Package -> the program (or file) that shows that it is there."""

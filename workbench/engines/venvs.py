@@ -13,7 +13,7 @@ from glob import escape
 from pathlib import Path
 
 from workbench import process
-from workbench.engines.failures import FULL, unmet
+from workbench.engines.failures import FULL, NETWORK, unmet
 from workbench.errors import EngineError
 from workbench.model import Event, Leftover, VenvBuild
 
@@ -147,9 +147,14 @@ def _failure(build: VenvBuild, words: Sequence[str]) -> EngineError:
     if any(FULL.search(line) for line in words):
         hint = "The disk is full: free some space; `workbench prune --dry-run` lists what Workbench can remove."
         return EngineError(FAILED, hint, detail=words)
+    if device := unmet(words):
+        return device
+    if any(NETWORK.search(line) for line in words):
+        hint = "uv could not reach a server: check network, proxy and certificates; `pip download pip` tells more."
+        return EngineError(FAILED, hint, detail=words)
     files = ", ".join(sorted(build.files)) or "none is there"
     hint = f"Correct the dependency file that uv names ({files}), then run the same command again."
-    return unmet(words) or EngineError(FAILED, hint, detail=words)
+    return EngineError(FAILED, hint, detail=words)
 
 
 def _run(build: VenvBuild, step: str, name: str, command: Sequence[str]) -> Iterator[Event]:

@@ -185,6 +185,7 @@ def _venv(
         python=project.python or facts.python,
         devices=devices,
         apart=overlays.apart(settings),
+        env=facts.network.uv,
         force=force,
         offline=offline,
     )

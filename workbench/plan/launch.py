@@ -41,12 +41,9 @@ def plan_launch(
         jupyter=jupyter,
         companions=companions or NONE,
     )
-    local = facts.engine == "local"
-    delivery = Delivery(
-        seed.token,
-        env={**({} if local else facts.network.env), **settings.pass_env},
-        files={} if local else files or {},
-    )
+    network = facts.network
+    told, known = (network.uv, {}) if facts.engine == "local" else (network.env, files or {})
+    delivery = Delivery(seed.token, env={**told, **settings.pass_env}, files=known)
     return LaunchPlan(
         name=naming.name_of(project, facts.dock),
         build=build,
