@@ -174,24 +174,26 @@ def test_the_exported_file_needs_no_workbench(shapes: Images) -> None:
         pytest.skip("Compose builds with Docker")
     root = example(me, "elsewhere")
     compose = shapes.workbench("toolchain", "down", "--dry-run").ok().out.partition(" --project-name")[0].split()
+    # The example has a compose.yaml of its own.
+    named = ("--file", "toolchain.yaml")
     try:
-        me.run("workbench", "compose", "export", "-o", "compose.yaml", cwd=root).ok()
-        text = (root / "compose.yaml").read_text()
+        me.run("workbench", "compose", "export", "-o", "toolchain.yaml", cwd=root).ok()
+        text = (root / "toolchain.yaml").read_text()
         assert str(me.folder) not in text and me.environment({})["USER"] not in text
         assert set(yaml.safe_load(text)["services"]) == {"builder", "prep", "train"}
         [folders] = re.findall(r"# Folders that must be there: (mkdir .*)", text)
         me.run("sh", "-c", folders, cwd=root).ok()
         # A build there finds what was built here: no package is fetched without this machine's certificates.
         env = {"DOCKER_BUILDKIT": "1", "COMPOSE_DOCKER_CLI_BUILD": "1"}
-        me.run(*compose, "up", "--build", "--detach", cwd=root, env=env).ok()
+        me.run(*compose, *named, "up", "--build", "--detach", cwd=root, env=env).ok()
         first, second = reported(shapes.root), reported(root)
         assert first.splitlines()[1:] == second.splitlines()[1:]
         assert {(path.lstat().st_uid, path.lstat().st_gid) for path in root.rglob("*")} == {me.ids}
         # Ours may be replaced by the next one, and nothing else is.
-        me.run("workbench", "compose", "export", "-o", "compose.yaml", cwd=root).ok()
-        assert "it stays" in me.run("workbench", "compose", "export", "-o", "pyproject.toml", cwd=root).fails(2)
+        me.run("workbench", "compose", "export", "-o", "toolchain.yaml", cwd=root).ok()
+        assert "it stays" in me.run("workbench", "compose", "export", "-o", "compose.yaml", cwd=root).fails(2)
     finally:
-        me.run(*compose, "down", "--volumes", "--rmi", "all", cwd=root).ok()
+        me.run(*compose, *named, "down", "--volumes", "--rmi", "all", cwd=root).ok()
 
 
 def test_the_notebook_runs_from_top_to_bottom(shapes: Images) -> None:

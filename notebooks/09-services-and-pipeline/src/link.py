@@ -1,13 +1,14 @@
 """How the containers talk: a question and an answer over a unix socket in the shared folder `ipc`.
 
 Both are one line of JSON; bytes may follow the line of an answer, which says how many. From a shell:
-`python3 link.py prep prepare`.
+`python3 link.py prep prepare`. Without a verb: whether somebody listens.
 """
 
 import json
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,19 +18,26 @@ PATIENCE = 60
 
 
 def serve(name, verbs):
-    """Answer questions, one after the other: `verbs` maps a name to a function that returns a table and bytes."""
+    """Answer whoever asks: `verbs` maps a name to a function that returns a table and bytes."""
     path = SOCKETS / f"{name}.sock"
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
+        # Whoever sees the folder may ask, also as another user.
+        path.chmod(0o666)
         listener.listen()
         print(f"{name} listens at {path}")
         while True:
             link, _ = listener.accept()
-            with link, link.makefile("rb") as questions:
-                for line in questions:
-                    head, body = _answer(verbs, json.loads(line))
-                    link.sendall(json.dumps({**head, "bytes": len(body)}).encode() + b"\n" + body)
+            # One who keeps a link open keeps nobody waiting.
+            threading.Thread(target=_talk, args=(link, verbs), daemon=True).start()
+
+
+def _talk(link, verbs):
+    with link, link.makefile("rb") as questions:
+        for line in questions:
+            head, body = _answer(verbs, json.loads(line))
+            link.sendall(json.dumps({**head, "bytes": len(body)}).encode() + b"\n" + body)
 
 
 def _answer(verbs, question):
@@ -81,4 +89,5 @@ def _connected(path):
 
 if __name__ == "__main__":
     with Link(sys.argv[1]) as link:
-        print(json.dumps(link.ask(sys.argv[2])[0]))
+        for verb in sys.argv[2:]:
+            print(json.dumps(link.ask(verb)[0]))

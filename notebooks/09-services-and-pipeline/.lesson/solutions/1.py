@@ -1,0 +1,3 @@
+Path("/shared/docs/hello.txt").write_text("Hello from the notebook\n")
+address = os.environ["REPORT_URL"]
+answer = get(f"{address}/hello.txt")

@@ -1,0 +1,2 @@
+order = ["database", "tables", "answers", "page"]
+ended = "tables"
