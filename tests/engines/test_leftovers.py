@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.engines.leftovers import Holdings, leftovers, sizes
-from workbench.labels import BUILD, INPUTS, NAME, PLAN, PROJECT
+from workbench.labels import BUILD, INPUTS, NAME, OWNER, PLAN, PROJECT
 
 NOTHING = Holdings([], [], [], [])
 
@@ -40,6 +40,24 @@ def test_workbenches_that_do_not_run(state, why):
 def test_somebodys_container_of_our_image_is_theirs():
     theirs = {**container("a", "exited"), "Labels": {NAME: "a", PROJECT: "/gone", BUILD: "aa"}}
     assert names(replace(NOTHING, containers=[theirs])) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("containers", container("a", "exited")),
+        ("images", image("01", "/gone", 1)),
+        ("networks", {"Name": "net", "Id": "net", "Labels": {PROJECT: "/gone"}}),
+        ("volumes", {"Name": "home", "Labels": {NAME: "a", PROJECT: "/gone"}}),
+    ],
+)
+def test_what_others_have_made_is_theirs(kind, entry):
+    """Several people may use one engine, and not see each other's folders."""
+    nobodys, mine, theirs = (
+        {**entry, "Labels": {**entry["Labels"], **owner}} for owner in ({}, {OWNER: "7"}, {OWNER: "8"})
+    )
+    found = [names(replace(NOTHING, owner="7", **{kind: [each]})) for each in (nobodys, mine, theirs)]
+    assert [len(each) for each in found] == [1, 1, 0]
 
 
 def test_images_that_were_replaced(tmp_path):

@@ -181,12 +181,18 @@ def test_names_of_folders_are_data() -> None:
     for name in hostile():
         project = Project(Path("/srv") / name, "p")
         [build] = plan_builds(
-            project, [ImageSpec(name, folder=name)], {name: Folder(b"FROM scratch")}, name, force=False
+            project, [ImageSpec(name, folder=name)], {name: Folder(b"FROM scratch")}, name, owner="7", force=False
         )
         assert re.fullmatch(r"p-[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*:\w[\w.-]*", build.tag, re.ASCII), build.tag
         assert build_command(build, "docker") == (
             *("docker", "build", "--tag", build.tag, f"--file=/srv/{name}/docker/{name}/Dockerfile"),
-            *("--label", f"io.workbench.project=/srv/{name}/docker/{name}", f"/srv/{name}"),
+            *(
+                "--label",
+                "io.workbench.owner=7",
+                "--label",
+                f"io.workbench.project=/srv/{name}/docker/{name}",
+                f"/srv/{name}",
+            ),
         )
 
 

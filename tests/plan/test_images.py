@@ -57,7 +57,7 @@ def test_there_may_be_no_base() -> None:
 
 def test_a_build_and_its_command() -> None:
     how = BuildSpec({"A": "b c"}, {"KEY": "s3"}, target="run", platform="linux/amd64", pull=True, cache=False)
-    [build] = plan_builds(PROJECT, [ImageSpec("dev", folder="dev", build=how)], PLAIN, "ada", force=False)
+    [build] = plan_builds(PROJECT, [ImageSpec("dev", folder="dev", build=how)], PLAIN, "ada", owner="7", force=False)
     assert build == DockerfileBuild(
         "my-project-dev:ada",
         "docker/dev/Dockerfile",
@@ -66,7 +66,7 @@ def test_a_build_and_its_command() -> None:
         private={"KEY": "s3"},
         target="run",
         platform="linux/amd64",
-        labels={"io.workbench.project": "/srv/my project/docker/dev"},
+        labels={"io.workbench.owner": "7", "io.workbench.project": "/srv/my project/docker/dev"},
         pull=True,
         cache=False,
     )
@@ -84,6 +84,8 @@ def test_a_build_and_its_command() -> None:
         "KEY",
         "--pull",
         "--no-cache",
+        "--label",
+        "io.workbench.owner=7",
         "--label",
         "io.workbench.project=/srv/my project/docker/dev",
         "/srv/my project",
@@ -113,7 +115,7 @@ def test_the_log_of_a_container_does_not_grow_without_end(program: str, said: di
 )
 def test_when_a_newer_base_is_looked_for(pull: bool, on_force: bool, force: bool, expected: bool) -> None:
     spec = ImageSpec("dev", folder="dev", build=BuildSpec(pull=pull, pull_on_force=on_force))
-    assert [build.pull for build in plan_builds(PROJECT, [spec], PLAIN, "ada", force=force)] == [expected]
+    assert [build.pull for build in plan_builds(PROJECT, [spec], PLAIN, "ada", owner="7", force=force)] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +145,14 @@ def test_a_builder_stage_is_tagged(
     dockerfile: bytes, target: str | None, expected: list[tuple[str, str | None]]
 ) -> None:
     spec = ImageSpec("dev", folder="dev", build=BuildSpec(target=target))
-    builds = plan_builds(PROJECT, [spec], {"dev": Folder(dockerfile)}, "ada", force=False)
+    builds = plan_builds(PROJECT, [spec], {"dev": Folder(dockerfile)}, "ada", owner="7", force=False)
     assert [(build.tag, build.target) for build in builds] == expected
 
 
 def test_an_image_that_exists_is_not_built() -> None:
-    assert plan_builds(PROJECT, [ImageSpec("ds", name="x", tag="y", prefix=False)], {}, "ada", force=True) == ()
+    assert (
+        plan_builds(PROJECT, [ImageSpec("ds", name="x", tag="y", prefix=False)], {}, "ada", owner="7", force=True) == ()
+    )
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -174,7 +178,7 @@ def test_the_command_does_it_and_the_engine_obeys_dockerignore(at: Engine, tmp_p
     name = f"workbench-test-{uuid.uuid4().hex[:8]}"
     spec = ImageSpec(folder, folder=folder, build=BuildSpec({"A": value}, {"KEY": value}))
     dockerfile = (root / "docker" / folder / "Dockerfile").read_bytes()
-    builds = plan_builds(Project(root, name), [spec], {folder: Folder(dockerfile)}, "ada", force=False)
+    builds = plan_builds(Project(root, name), [spec], {folder: Folder(dockerfile)}, "ada", owner="7", force=False)
     tags = [build.tag for build in builds]
     assert tags == [f"{name}-x-id-builder:ada", f"{name}-x-id:ada"]
     try:

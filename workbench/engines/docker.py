@@ -366,6 +366,7 @@ class DockerEngine:
             volumes=[volume for volume in client.volumes()["Volumes"] or () if report.is_ours(volume["Labels"])],
             sizes=leaving.sizes(client.df()),
             machine=self.dock.machine if self.dock else "",
+            owner=str(_we(self._way)["uid"]),
         )
         return leaving.leftovers(held)
 

@@ -2,12 +2,12 @@
 
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.engines.report import STATES, is_ours, is_workbench
-from workbench.labels import BUILD, INPUTS, NAME, PROJECT
+from workbench.labels import BUILD, INPUTS, NAME, OWNER, PROJECT
 from workbench.model import Leftover
 from workbench.plan import naming
 
@@ -18,7 +18,8 @@ Entry = Mapping[str, Any]
 class Holdings:
     """Everything that an engine listed, all containers included. `sizes`: bytes by id (without `sha256:`) or name.
 
-    `machine`: this one's id where the engine is on a dock; empty where it is here.
+    `machine`: this one's id where the engine is on a dock; empty where it is here. `owner`: our user id there; what
+    others have made on an engine that several people share is theirs.
     """
 
     containers: list[Entry]
@@ -27,6 +28,18 @@ class Holdings:
     volumes: list[Entry]
     sizes: Mapping[str, int] = field(default_factory=dict)
     machine: str = ""
+    owner: str = ""
+
+    def of_ours(self) -> "Holdings":
+        """Without what carries somebody else's user id. All containers stay: they say what is in use."""
+        images, networks, volumes = (
+            [each for each in every if self.is_ours(each)] for every in (self.images, self.networks, self.volumes)
+        )
+        return replace(self, images=images, networks=networks, volumes=volumes)
+
+    def is_ours(self, entry: Entry) -> bool:
+        """Whether it says that it is ours, or does not say whose it is."""
+        return bool((entry.get("Labels") or {}).get(OWNER, self.owner) == self.owner)
 
     def size(self, id: str) -> int | None:
         """Bytes that removing it gives back, None when not known."""
@@ -49,9 +62,10 @@ def sizes(usage: Entry) -> dict[str, int]:
 def leftovers(held: Holdings) -> list[Leftover]:
     """Stopped workbenches, images of the past, networks and volumes whose workbench is gone.
 
-    Those of other machines, for whom this one is a dock, are theirs.
+    Those of other people are theirs, and so are those of other machines, for whom this one is a dock.
     """
-    found = (*_containers(held), *_images(held), *_networks(held), *_volumes(held))
+    mine = held.of_ours()
+    found = (*_containers(mine), *_images(mine), *_networks(mine), *_volumes(mine))
     return [each for each in found if naming.place_of(each.project)[0] == held.machine]
 
 
@@ -59,7 +73,7 @@ def _containers(held: Holdings) -> Iterable[Leftover]:
     for entry in held.containers:
         labels = entry["Labels"]
         state = STATES.get(entry["State"], "dead")
-        if is_workbench(labels) and state != "running":
+        if is_workbench(labels) and state != "running" and held.is_ours(entry):
             name = entry["Names"][0].lstrip("/")
             project = labels.get(PROJECT, "")
             yield Leftover("container", entry["Id"], name, project, state, held.size(entry["Id"]))

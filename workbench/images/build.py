@@ -91,6 +91,7 @@ def plan(found: Survey, spec: ImageSpec, request: BuildRequest) -> Planned:
         [spec],
         {folder: images.Folder(content, made_from)},
         found.user,
+        owner=str(found.facts.uid),
         force=request.base,
         pull=request.pull,
         secrets=secrets(found.facts, str(found.state.folder)),

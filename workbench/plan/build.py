@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from workbench.labels import BUILD, INPUTS, NAME, PROJECT, VERSION
+from workbench.labels import BUILD, INPUTS, NAME, OWNER, PROJECT, VERSION
 from workbench.model import (
     Build,
     DependencyFile,
@@ -198,6 +198,7 @@ def _labels(
         BUILD: identity,
         INPUTS: canonical(inputs).decode(),
         NAME: name,
+        OWNER: str(facts.uid),
         PROJECT: naming.label_of(project, facts.dock),
         VERSION: kit.version,
     }

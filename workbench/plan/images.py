@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from workbench.errors import ConfigError
 from workbench.images.spec import BuildSpec, DockerfileBuild, ImageSpec
-from workbench.labels import INPUTS, PROJECT
+from workbench.labels import INPUTS, OWNER, PROJECT
 from workbench.model import Project, Secret
 from workbench.plan import dockerfile, naming
 
@@ -78,6 +78,7 @@ def plan_builds(
     folders: Mapping[str, Folder],
     user: str,
     *,
+    owner: str,
     force: bool = False,
     pull: bool = False,
     secrets: Sequence[Secret] = (),
@@ -85,8 +86,9 @@ def plan_builds(
 ) -> tuple[DockerfileBuild, ...]:
     """The builds of images, in order; those without a folder exist already.
 
-    `force` and `pull`: what was asked for. `secrets`: what a Dockerfile may read by naming it. `proxies`: variables
-    that every builder takes without a word in the Dockerfile, and keeps out of the image.
+    `user` is in the names of the images, `owner` (a user id) in their labels. `force` and `pull`: what was asked for.
+    `secrets`: what a Dockerfile may read by naming it. `proxies`: variables that every builder takes without a word in
+    the Dockerfile, and keeps out of the image.
     """
     return tuple(
         build
@@ -98,6 +100,7 @@ def plan_builds(
             spec.folder,
             folders[spec.folder],
             user,
+            owner=owner,
             pull=pulls(spec.build, force=force, pull=pull),
             secrets=secrets,
             proxies=proxies or {},
@@ -112,6 +115,7 @@ def _builds(
     found: Folder,
     user: str,
     *,
+    owner: str,
     pull: bool,
     secrets: Sequence[Secret],
     proxies: Mapping[str, str],
@@ -131,6 +135,7 @@ def _builds(
             network=how.network,
             # Without the label of a workbench's image, whose digest says whether to build: this is asked for.
             labels={
+                OWNER: owner,
                 PROJECT: f"{project.root}/docker/{folder}",
                 **({INPUTS: json.dumps(found.inputs, sort_keys=True, separators=(",", ":"))} if found.inputs else {}),
             },
