@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.person import MakePerson, Person
 from support.require import require
-from support.services import Beside, beside, with_compose
+from support.services import IDLE, Beside, beside, with_compose
 
 pytestmark = pytest.mark.xdist_group("links")
 
@@ -23,9 +23,8 @@ def tied(ada: Person) -> Iterator[Beside]:
     """A project that has its own folder `data` mounted, in the workbench and in a service."""
     with_compose(ada)
     found = beside(ada, "tied")
-    idle = {"image": "BASE", "init": True, "command": ["sleep", "100000"]}
     found.write(
-        {"store": {**idle, "volumes": ["./data:/data"]}, "marked": {**idle, "image": "tied-marked"}},
+        {"store": {**IDLE, "volumes": ["./data:/data"]}, "marked": {**IDLE, "image": "tied-marked"}},
         '[tool.workbench]\nmounts = ["./data:/inside"]\n[tool.workbench.services.store]\nrestart = true\n',
     )
     ada.write(found.root / "data/mine", "mine")
@@ -54,12 +53,33 @@ def test_a_folder_that_became_a_link_is_not_mounted_anew(tied: Beside) -> None:
     assert not last["ok"] and "/etc" in last["message"]
     told = tied.workbench("restart").fails(4)
     assert f"{tied.root}/data" in told and "/etc" in told
+    # A terminal asks for the same, and is told the same; it has not been started since.
+    begun = tied.container("store")["State"]["StartedAt"]
+    refused = tied.services("restart", "store").fails(4)
+    assert f"{tied.root}/data" in refused and "/etc" in refused
+    assert tied.container("store")["State"]["StartedAt"] == begun
     # What is configured is another folder by now, which nobody has agreed to.
     assert "/etc" in tied.services("up", "store").fails(2)
     (tied.root / "data").unlink()
     shutil.move(tied.root / "before", tied.root / "data")
     again = tied.launch("--restart")
     assert again.jupyter.run("import os; print(os.listdir('/inside'))") == "['mine']\n"
+
+
+def test_a_folder_that_becomes_a_link_while_others_start_is_not_mounted(tied: Beside) -> None:
+    check = {"test": ["CMD", "test", "-e", "/tmp/well"], "interval": "1s", "retries": 100}
+    needing = {"volumes": ["./data:/data"], "depends_on": {"db": {"condition": "service_healthy"}}}
+    tied.write({"db": {**IDLE, "healthcheck": check}, "store": {**IDLE, **needing}})
+    starting = tied.me.start("workbench", "services", "up", "store", cwd=tied.root)
+    deadline = time.monotonic() + 60
+    while tied.up() != {"db"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    swap(tied)
+    tied.me.engine.docker("exec", tied.container("db")["Id"], "touch", "/tmp/well")
+    refused = tied.me.wait(starting).fails(4)
+    assert f"{tied.root}/data" in refused and "/etc" in refused
+    assert {*tied.states()} == {"db"} and tied.up() == set()
 
 
 def test_a_service_is_no_workbench_whatever_its_image_says(tied: Beside) -> None:

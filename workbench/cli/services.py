@@ -179,7 +179,7 @@ def exec_command(context: click.Context, name: str, argv: tuple[str, ...]) -> in
 @services_command.command("restart", examples=("db", "  # all of them"))
 @NAMES
 @click.pass_context
-def restart_command(context: click.Context, names: tuple[str, ...]) -> int:
+def restart_command(context: click.Context, names: tuple[str, ...]) -> None:
     """Stop and start services as they are.
 
     Without a NAME it is all of them.
@@ -187,9 +187,7 @@ def restart_command(context: click.Context, names: tuple[str, ...]) -> int:
     from workbench.services import life
 
     with _opened(context) as found:
-        wanted = found.check(names)
-        life.refuse_moved(found.group, wanted or found.services.source.stack.services)
-        return found.compose("restart", *wanted)
+        life.restart(found.group, found.check(names), found.terminal)
 
 
 @contextmanager

@@ -141,11 +141,26 @@ def refuse_others(group: Group) -> None:
             )
 
 
-def refuse_moved(group: Group, names: Iterable[str]) -> None:
+def _refuse_moved(group: Group, names: Iterable[str]) -> None:
     """What these services mount from the project must be what was read; `EngineError` where it is a link by now."""
     said = (each for name in names for each in services.listed(group.stack.services[name].said.get("volumes")))
     binds = ((kind, source) for kind, source, *_ in map(services.mounted, said))
     refuse_links((source for kind, source in binds if kind == "bind"), str(group.root.resolve()))
+
+
+def restart(group: Group, names: Iterable[str], ui: "Ui") -> None:
+    """Stop and start the containers of services as they are. Not by Compose, which follows links that came since.
+
+    Without `names` it is all that there is. Raises EngineError for one that has no container.
+    """
+    states, chosen = group.states(), {*names}
+    for name in services.in_order(group.stack, group.stack.services):
+        if name in chosen and name not in states:
+            raise EngineError(f"The service {name} has no container.", f"`workbench services up {name}` starts it.")
+        for each in states.get(name, []) if not chosen or name in chosen else []:
+            ui.command((group.engine, "restart", each.container))
+            group.containers.restart(each.id)
+            ui.note(f"Restarted {each.container}.")
 
 
 def _started(group: Group, todo: list[str], ui: "Ui") -> Iterator[Event]:
@@ -174,7 +189,7 @@ def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
     step = f"Start {', '.join(names)}"
     yield Event("step", step, step)
     began = time.monotonic()
-    refuse_moved(group, names)
+    _refuse_moved(group, names)
     command = group.command("up", "-d", "--no-deps", *names)
     ui.command(command)
     last: list[str] = []
