@@ -17,6 +17,7 @@ import yaml
 from support.engines import Container
 from support.images import hostile
 from support.person import MakePerson, Person, Workbench, workbench
+from support.require import require
 from support.services import IDLE, Beside, beside, with_compose
 
 from workbench.engines.ports import free_port
@@ -88,6 +89,8 @@ ODD = {**IDLE, "command": ["sh", "-c", "exit 3"], "healthcheck": {"test": ["CMD"
 PRIVILEGED = {**IDLE, "privileged": True}
 SECRET = {"SECRET": "s3cr3t"}
 NIGHT = {**IDLE, "profiles": ["nightly"]}
+PREPARES = {**IDLE, "command": ["true"]}
+DONE = {"condition": "service_completed_successfully"}
 FETCH = """
 import os, time, urllib.error, urllib.request
 for left in range(99, -1, -1):
@@ -350,6 +353,29 @@ def test_again_starts_what_somebody_stopped_and_joins_what_was_made_anew(make: M
     until(lambda: [each["status"] for each in found.me.listed() if each["name"] == bench.name] == ["stopped"])
 
 
+def test_what_was_taken_down_is_the_users_own_when_it_comes_again_and_is_reached(make: Make) -> None:
+    found = pair(make, "own")
+    bench = found.launch()
+    assert bench.jupyter.run(FETCH) == "prepared\n"
+    found.services("down").ok()
+    found.services("up", "web").ok()
+    assert bench.jupyter.run(FETCH) == "prepared\n"
+    found.workbench("stop").ok()
+    assert found.up() == {"db", "web"}
+
+
+def test_work_that_others_need_is_done_anew_before_they_start_again(make: Make) -> None:
+    found = make("seeded")
+    found.write({"web": {**IDLE, "depends_on": {"seed": DONE}}, "seed": PREPARES}, WANTED.format("web"))
+    found.launch()
+    before = begun(found, "seed")
+    found.workbench("stop").ok()
+    found.launch()
+    after, web = found.container("seed"), found.container("web")
+    assert after["Id"] == before[0] and after["State"]["StartedAt"] != before[1]
+    assert when(after["State"]["FinishedAt"]) < when(web["State"]["StartedAt"])
+
+
 def test_ctrl_c_stops_them(make: Make) -> None:
     found = pair(make, "foreground")
     found.compose("up", "-d", "other")
@@ -407,7 +433,6 @@ def test_what_a_killed_launch_has_started_stops_with_the_workbench(make: Make) -
 SEED: dict[str, Any] = {**IDLE, "command": ["sh", "-c", "echo the disk is full; exit 3"]}
 ILL = {"healthcheck": {"test": ["CMD", "false"], "interval": "1s", "retries": 1}}
 TALKS = {**IDLE, "command": ["sh", "-c", "echo I cannot bind; exec sleep 100000"]}
-DONE = {"condition": "service_completed_successfully"}
 
 
 NEEDS_DB = {"db": {"condition": "service_started"}}
@@ -440,6 +465,24 @@ def test_one_that_fails_ends_the_launch(kind: str, make: Make) -> None:
     # The one that it needed was started, and is stopped again.
     assert found.up() == {"other"}
     assert not of(found.me, found)
+
+
+def test_one_that_ran_before_and_is_not_well_ends_the_launch_and_runs_on(make: Make) -> None:
+    found = make("unwell")
+    found.write({"web": {**TALKS, **ILL}}, WANTED.format("web"))
+    found.compose("up", "-d", "web")
+    before = begun(found, "web")
+    assert "The service web is unhealthy" in found.run().fails(4)
+    assert begun(found, "web") == before and found.up() == {"web"} and not of(found.me, found)
+
+
+def test_a_workbench_that_does_not_start_leaves_no_services(make: Make) -> None:
+    found = make("alone")
+    found.write({"web": {**IDLE, "depends_on": ["db"]}, "db": IDLE, "other": IDLE}, WANTED.format("web"))
+    found.compose("up", "-d", "other")
+    found.run(".", "--", "--ServerApp.token=x").fails(5)
+    assert found.up() == {"other"} and {*found.states()} == {"db", "other", "web"}
+    found.workbench("stop").fails(2)
 
 
 @pytest.mark.parametrize(
@@ -586,6 +629,34 @@ def test_the_commands(make: Make) -> None:
     # A failure is the command's own.
     assert "exit code 3" in found.services("up", "odd").fails(4)
     assert re.search("^odd +ended with exit code 3 ", found.services().ok().out, re.M)
+
+
+def test_an_image_is_built_anew_when_that_is_said(make: Make) -> None:
+    found = make("built")
+    found.me.write(found.root / "web/Dockerfile", f"FROM {require('base-image')}\nCOPY said /said\n")
+    web = {"init": True, "command": ["sleep", "100000"], "image": f"{found.root.name}-web", "build": "web"}
+    found.write({"web": web})
+    try:
+        for words, text, said in ((), "first", "first"), ((), "second", "first"), (("--build",), "second", "second"):
+            found.me.write(found.root / "web/said", text)
+            found.services("up", *words, "web").ok()
+            assert found.services("exec", "web", "cat", "/said").ok().out == said
+    finally:
+        found.clear()
+        found.me.engine.docker("rmi", "-f", web["image"])
+
+
+def test_the_last_lines_of_a_log_and_those_that_come(make: Make) -> None:
+    found = make("talks")
+    steps = "echo one; echo two; while ! [ -e /tmp/end ]; do sleep 0.1; done; echo three"
+    found.write({"web": {**IDLE, "command": ["sh", "-c", steps]}})
+    found.services("up").ok()
+    assert re.findall("one|two", found.services("logs").ok().out) == ["one", "two"]
+    assert re.findall("one|two", found.services("logs", "--tail", "1", "web").ok().out) == ["two"]
+    following = found.me.start("workbench", "services", "logs", "-f", "-n", "1", "web", cwd=found.root)
+    assert following.stdout is not None and "two" in following.stdout.readline()
+    found.services("exec", "web", "touch", "/tmp/end").ok()
+    assert re.findall("one|two|three", found.me.wait(following, timeout=PATIENCE).ok().out) == ["three"]
 
 
 def test_a_name_is_no_option(make: Make) -> None:

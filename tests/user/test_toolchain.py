@@ -419,6 +419,17 @@ def test_an_image_on_another_one_is_exported_with_it(own: Images) -> None:
         own.me.run(*program.split(), "--profile", "build", "down", "--rmi", "all", "--volumes", cwd=own.root).ok()
 
 
+def test_an_exported_file_finds_the_project_from_where_it_stands(own: Images) -> None:
+    (own.root / "deploy/here").mkdir(parents=True)
+    own.me.give(own.root)
+    own.workbench("compose", "export", "-o", "deploy/here/compose.yaml").ok()
+    program = own.workbench("toolchain", "down", "--dry-run").ok().out.partition(" --project-name")[0].split()
+    read = own.me.run(*program, "-f", "deploy/here/compose.yaml", "config", cwd=own.root).ok().out
+    services = yaml.safe_load(read)["services"]
+    assert services["tool"]["build"]["context"] == str(own.root)
+    assert re.search(rf"{re.escape(str(own.root))}/lib/src(:|$)", read, re.MULTILINE), read
+
+
 def test_an_image_that_is_older_than_its_files_is_said(own: Images) -> None:
     own.write({"workbench.toml": OWN.replace("tool.workbench.", "") + '\n[images.tool]\ncmd = ["true"]\n'})
     own.workbench("toolchain", "up", "tool").ok()
