@@ -8,6 +8,7 @@ here.
 import json
 import os
 import re
+import runpy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from support.require import require, tool
 from support.services import COMPOSE, Beside, with_compose
 
 from workbench import tutorial
+from workbench.docks.sync import files
+from workbench.docks.sync.copy import What
 from workbench.tutorial import Lesson
 
 LIMIT = 120.0
@@ -56,6 +59,7 @@ PREPARE: dict[str, Prepare] = {
     "02-images-and-layers": with_engine,
     "03-everyday-verbs": with_engine,
     "07-app-in-a-container": with_engine,
+    "08-docks": with_engine,
 }
 """For a lesson that needs more: what is done in its copy before it starts, and the further options of its launch."""
 
@@ -239,6 +243,47 @@ WRONG: dict[str, list[tuple[int, str, str]]] = {
         (4, "table = '[tool'", "this is no TOML yet"),
         (4, "table = '[tool.workbench.services.demo]\\nweb = {port = 80}'", "whose port is 7860"),
     ],
+    "08": [
+        (1, "import far, shutil\nkeys = far.DESK / 'authorized_keys'\nshutil.copy(far.KEY, keys)", "the private half"),
+        (1, "keys.write_text('ssh-ed25519 AAAA nobody')", "not the public half of this key"),
+        (1, "shutil.copyfile(f'{far.KEY}.pub', keys)", "cannot read it"),
+        (2, "far.KNOWN.write_text(far.key_of(2222))", "the right one is SHA256:"),
+        (2, "keys.unlink()\nfar.KNOWN.write_text(far.key_of(22))", "exercise 1 comes first"),
+        (3, "far.tunnel()", "cannot be reached"),
+        (
+            3,
+            "shutil.copy(f'{far.KEY}.pub', keys)\nfar.tunnel()\n"
+            "far.there('build', '--tag', 'tiny', '--file', 'engine/tiny/Dockerfile', '/engine/bin')",
+            "no container `worker` yet",
+        ),
+        (3, "docker('run', '-d', '--name', 'worker', 'tiny', 'sleep', '100')", "on the engine here"),
+        (3, "docker('rm', '-f', 'worker')\nfar.there('run', '--name', 'worker', 'tiny', 'true')", "has ended"),
+        (
+            3,
+            "far.there('rm', 'worker')\nfar.there('run', '-d', '--name', 'worker', 'tiny', 'sleep', '100')\n"
+            "far.source_dock()",
+            "castoff() brings you back",
+        ),
+        (4, "far.castoff()\nmissing = 'all'", "a list of layers"),
+        (4, "missing = ['1234']", "is no layer of the image"),
+        (4, "missing = []", "`missing` is empty"),
+        (4, "missing = far.layers('model')", "has 4 layers"),
+        (4, "missing = far.layers('model')[:1]", "not the layer that has changed"),
+        (4, "missing = far.layers('model')[-1:]", "not on bigbox yet"),
+        # The layer that is sent lies on others, which are not there.
+        (4, "far.send('model', missing)", "not on bigbox yet"),
+        (5, "copied = 'tide.ipynb'", "a set of names"),
+        (5, "copied = {'tides.ipynb'}", "no file of the project"),
+        (5, "copied = far.PROJECT['files']", ".git/config stays on its own side: it belongs to one machine"),
+        (5, "copied = {'harbour.key'}", "`*.key` in .dockerignore"),
+        (5, "copied = {'tide.ipynb'}", ".gitignore is copied"),
+        (
+            5,
+            "copied = ['.gitignore', 'pyproject.toml', 'runs/monday.csv', 'src/tide.py', 'tide.ipynb']\nnamed = 'here'",
+            "the newer version has the name",
+        ),
+        (5, "named, versions = 'there', 1", "nothing is lost"),
+    ],
 }
 """Of lessons with an engine of their own: exercise, a wrong answer, what is said of it. Each goes on from the last."""
 
@@ -308,3 +353,56 @@ def test_a_lesson_that_needs_an_engine_is_not_begun_without_one(somebody: MakePe
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "WORKBENCH_ENGINE": None}
     told = me.run("workbench", "tutorial", "03", "--to", me.home / "03", "-d", "--no-browser", env=nowhere)
     assert "Docker" in told.fails(3)
+
+
+@alone("08")
+def test_the_machine_of_a_lesson_is_a_dock_of_ones_own(end: ExitStack, somebody: MakePerson) -> None:
+    """What the lesson about docks has people type on their own machine, as it says it."""
+    me = somebody("docker", normal=True)
+    bench = begin(me, tutorial.find("08"), end)
+    told = (bench.project / "docks.ipynb").read_text(encoding="utf-8")
+    [proxy] = re.findall(r"ProxyCommand [^\"\\]+", told)
+    machine = re.search(r"exec -i (\S+)", proxy)
+    assert machine
+    ssh, key = me.home / ".ssh", me.home / ".ssh/id_ed25519"
+    me.run("mkdir", "-m", "700", ssh).ok()
+    me.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).ok()
+    ours = f"IdentityFile {key}\nUserKnownHostsFile {ssh}/known_hosts\nStrictHostKeyChecking yes\n"
+    me.write(ssh / "config", f"Host bigbox\nUser ada\n{proxy}\n{ours}")
+    host_key = me.run("docker", "exec", machine[1], "cat", "/etc/ssh/bigbox.pub").ok().out
+    me.write(ssh / "known_hosts", f"bigbox {host_key}")
+    let_in = f"docker exec -i {machine[1]} sh -c 'cat >> /etc/ssh/authorized_keys' < ~/.ssh/id_ed25519.pub"
+    assert let_in in told
+    me.run("sh", "-c", let_in).ok()
+
+    # OpenSSH's `~` is the account's home, and not this person's.
+    env = {"PATH": f"{require('dock-ssh')}/bin{os.pathsep}{me.environment({})['PATH']}"}
+    looked = me.run("workbench", "dock", "doctor", "bigbox", env=env).ok().out
+    assert "✓ ssh: ada@bigbox" in looked and "✓ engine: docker" in looked
+    docked = f'eval "$({tool("workbench")} dock env bigbox)" && docker info --format "{{{{.Name}}}}" && castoff'
+    assert me.run("bash", "-c", docked, env=env).ok().out.strip() == "bigbox"
+    image = require("base-image")
+    me.run(tool("transfer-image"), image, "bigbox", cwd=bench.project, env=env).ok()
+    assert image in me.run("ssh", "bigbox", "docker image ls --format '{{.Repository}}:{{.Tag}}'", env=env).ok().out
+
+
+def test_what_the_lesson_about_docks_says_is_copied_is_what_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tutorial.find("08").folder
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.syspath_prepend(folder.parent)
+    described = runpy.run_path(str(folder / "far.py"))["PROJECT"]
+    for name in described["files"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in (".gitignore", ".dockerignore"):
+        (tmp_path / name).write_text("\n".join(described[name]))
+    what = What(dock="bigbox", project=str(tmp_path), copy="", exclude=tuple(described["exclude"]))
+    expressions = [re.compile(word.removeprefix("Regex ")) for word in files.patterns(what)[1::2]]
+
+    def stays(name: str) -> bool:
+        parts = Path(name).parts
+        return any(each.fullmatch("/".join(parts[:end])) for each in expressions for end in range(1, len(parts) + 1))
+
+    answer: dict[str, Any] = runpy.run_path(str(folder / ".lesson/solutions/5.py"))
+    assert {each for each in described["files"] if not stays(each)} == answer["copied"]

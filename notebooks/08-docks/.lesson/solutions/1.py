@@ -1,0 +1,3 @@
+import shutil
+
+shutil.copy(f"{far.KEY}.pub", far.DESK / "authorized_keys")

@@ -1,0 +1,1 @@
+far.KNOWN.write_text(far.key_of(22) + "\n")

@@ -1,0 +1,3 @@
+copied = {".gitignore", "pyproject.toml", "runs/monday.csv", "src/tide.py", "tide.ipynb"}
+named = "there"
+versions = 2

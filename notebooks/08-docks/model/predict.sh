@@ -1,0 +1,1 @@
+echo "a level of 1.8 m, says version 1"
