@@ -36,6 +36,7 @@ NAVIGATION = {
         "explanation/security",
         "explanation/comparison",
         "explanation/performance",
+        "explanation/design-notes",
     ),
     "Project": ("contributing", "changes"),
 }

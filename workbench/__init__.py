@@ -41,8 +41,8 @@ def _loaded(module: str) -> object:
         if module != "handle":
             raise
         raise ImportError(
-            "workbench.launch is for the machine that has the engine: it needs `pip install notebook-workbench` and "
-            "Python 3.11. In a notebook of a workbench there are workbench.panel() and workbench.here()."
+            "workbench.launch is for the machine that has the engine: it needs all of Workbench, and Python 3.11. "
+            "In a notebook of a workbench there are workbench.panel() and workbench.here()."
         ) from error
 
 

@@ -391,7 +391,8 @@ class VenvBuild:
     project: str
     """The project's folder: labels the environment, for `prune`."""
     python: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """For uv; may contain passwords of package indexes."""
     devices: str = ""
     """Content of `devices.json`, as `inside/overlays.py` reads it; empty for no device environments."""
     apart: tuple[str, ...] = ()

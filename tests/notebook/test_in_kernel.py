@@ -271,5 +271,5 @@ def test_what_runs_in_kernels_is_there_without_the_rest(kernel: Kernel, tmp_path
         folder=tmp_path,
     )
     assert "demo Workbench demo" in said
-    assert "pip install notebook-workbench" in said
+    assert "for the machine that has the engine" in said
     assert "pip install anywidget" in said

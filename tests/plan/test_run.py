@@ -8,6 +8,7 @@ from tests.plan.values import DOCKER, FOLDERS, KIT, LOCAL, PROJECT, SEED
 from workbench import labels
 from workbench.model import (
     ContainerRun,
+    DependencyFile,
     Device,
     DevicePackages,
     Gpu,
@@ -81,6 +82,24 @@ def test_every_setting_that_matters_makes_another_one_and_is_named():
         changed = plan(settings=settings)
         assert changed.digest != first.digest
         assert what_changed(kept, changed) == (reason,)
+
+
+def test_what_a_new_file_brings_along_is_not_named_beside_it():
+    plain = replace(PROJECT, installable=False, dependencies=())
+    first = plan(plain)
+    kept = {"run": describe(first.run, first.build), "inputs": dict(first.build.inputs)}
+    found = DependencyFile("pyproject.toml", b"[project]")
+    assert what_changed(kept, plan(replace(plain, installable=True, dependencies=(found,)))) == (
+        "pyproject.toml is new",
+    )
+    assert what_changed(kept, plan(replace(plain, installable=True))) == ("whether the project is installed",)
+
+
+def test_an_image_that_a_dockerfile_stands_before_is_said():
+    own = DependencyFile("docker/notebook/Dockerfile", b"FROM x")
+    notices = plan(replace(PROJECT, dockerfile=own), Settings(image="tides:1")).notices
+    assert [each for each in notices if "tides:1" in each and "docker/notebook/Dockerfile" in each]
+    assert not [each for each in plan(settings=Settings(image="tides:1")).notices if "Not used" in each]
 
 
 def test_each_workbench_has_a_network_of_its_own_where_one_cannot_keep_them_apart():

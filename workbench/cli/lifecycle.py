@@ -202,7 +202,7 @@ def restart_command(name: str, json: bool) -> None:
 @click.option("--force", "-f", is_flag=True, help="Stop it first when it is running.")
 @click.option("--copy", is_flag=True, help="On a dock: remove the project's copy too, with what is ignored there.")
 def rm_command(name: str, force: bool, copy: bool) -> None:
-    """Remove a workbench: its container and its HOME.
+    """Remove a stopped workbench: its container and its HOME.
 
     The project and the image stay.
     """

@@ -85,7 +85,7 @@ def _program(dock: Dock, there: Tunnel) -> str:
     if not lines:
         raise DockError(
             f"Workbench is not installed on {dock.name}.",
-            f"Install it there: ssh {dock.host} pipx install notebook-workbench",
+            f"Install it there as you did here: ssh {dock.host}",
         )
     return lines[0]
 

@@ -1,6 +1,7 @@
 """Amazon's registry, ECR: whose account, a login that lasts 12 hours, a repository for the image. By boto3, late."""
 
 import base64
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def _boto3() -> Any:
     except ImportError as error:
         raise ConfigError(
             "Publishing to AWS needs boto3, which is not installed.",
-            "Install it: pip install 'notebook-workbench[aws]'",
+            f"Install it: {sys.executable} -m pip install boto3",
         ) from error
     return boto3
 

@@ -8,7 +8,6 @@ from workbench.plan.digest import changes, plain_fields
 from workbench.plan.run import describe
 
 WORDS = {
-    "env": "environment variables",
     "mounts": "mounts",
     "memory": "the memory limit",
     "nano_cpus": "the CPU limit",
@@ -27,6 +26,14 @@ WORDS = {
     "diffs": "whether copies of notebooks are written",
     "gpus": "the device",
 }
+INSTALL = "whether the project is installed"
+OWN = {
+    "WORKBENCH_INSTALL": INSTALL,
+    "WORKBENCH_CLASSIC": "the classic notebook",
+    "WORKBENCH_OPTIONS": "options of Jupyter",
+    "WORKBENCH_SERVICES": "the pages of services",
+}
+"""Variables of ours, as a person knows what they say."""
 
 
 def what_changed(before: Mapping[str, Any] | None, plan: LaunchPlan) -> tuple[str, ...]:
@@ -38,8 +45,19 @@ def what_changed(before: Mapping[str, Any] | None, plan: LaunchPlan) -> tuple[st
     now = plain_fields_of(plan)
     then = before.get("run", {})
     differing = [key for key in sorted(now.keys() | then.keys()) if now.get(key) != then.get(key) and key != "build"]
-    run = tuple(WORDS.get(key, key.replace("_", " ")) for key in differing if not (built and key == "venv"))
+    run = [words for key in differing if not (built and key == "venv") for words in _words(key, then, now)]
+    if built:
+        # It comes with a file that has been named.
+        run = [words for words in run if words != INSTALL]
     return built + tuple(dict.fromkeys(run)) or ("the image",)
+
+
+def _words(key: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
+    if key != "env":
+        return {WORDS.get(key, key.replace("_", " "))}
+    before, after = then.get(key, {}), now.get(key, {})
+    differing = (name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return {OWN.get(name, "environment variables") for name in differing}
 
 
 def plain_fields_of(plan: LaunchPlan) -> dict[str, Any]:

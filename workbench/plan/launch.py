@@ -57,6 +57,8 @@ def plan_launch(
 
 def _notices(project: Project, settings: Settings, facts: HostFacts, choice: Choice) -> tuple[str, ...]:
     notices = [*project.notices, *_as_it_is(settings, facts)]
+    if settings.image and project.dockerfile and not settings.as_is:
+        notices.append(f"Not used: the image {settings.image}. The project's docker/notebook/Dockerfile makes its own.")
     # Without an NVIDIA GPU and without a wish for one there is nothing to say.
     if choice.notice and (facts.gpu.driver or settings.gpu):
         notices.append(choice.notice)

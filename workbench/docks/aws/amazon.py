@@ -1,5 +1,6 @@
 """The door to AWS for docks: boto3, imported late, with its errors as ours; and how a machine there is named."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def session(region: str = "") -> Any:
         import boto3
     except ImportError as error:
         raise ConfigError(
-            "Machines of AWS need boto3, which is not installed.", "Install it: pip install 'notebook-workbench[aws]'"
+            "Machines of AWS need boto3, which is not installed.",
+            f"Install it: {sys.executable} -m pip install boto3",
         ) from error
     with mapped():
         made = boto3.session.Session(region_name=region or None)
