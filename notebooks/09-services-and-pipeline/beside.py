@@ -41,10 +41,13 @@ def services():
 
 
 def get(address):
-    """The page at an address nearby: the machine's proxy, if there is one, is not asked."""
+    """The page at an address nearby: the machine's proxy, if there is one, is not asked. Raises Missing for none."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=10) as answer:
-        return answer.read().decode()
+    try:
+        with opener.open(address, timeout=10) as answer:
+            return answer.read().decode()
+    except OSError as error:
+        raise Missing(f"{address} has no answer for you: {error}") from None
 
 
 def runs():

@@ -22,6 +22,7 @@ from support.person import MakePerson, Person, Workbench, workbench
 from support.require import require, tool
 from support.services import COMPOSE, Beside, with_compose
 
+from user.test_toolchain import example
 from workbench import tutorial
 from workbench.docks.sync import files
 from workbench.docks.sync.copy import What
@@ -55,11 +56,28 @@ def with_engine(me: Person, folder: Path, end: ExitStack) -> tuple[str, ...]:
     return ("--trust",)
 
 
+def with_neighbours(me: Person, folder: Path, end: ExitStack) -> tuple[str, ...]:
+    """A lesson with services of the project's own images, on the image that is here.
+
+    Compose then finds what was built here: no package is fetched without this machine's certificates.
+    """
+    built = example(me, "lesson-09")
+    end.callback(lambda: me.run(tool("build-image"), "clean", cwd=built).ok())
+    me.run(tool("build-image"), "prep", "train", cwd=built).ok()
+    with_compose(me)
+    me.write(folder / ".env", f"BASE_IMAGE={require('base-image')}\n")
+    services = Beside(me, folder)
+    services.clear()
+    end.callback(services.clear)
+    return ()
+
+
 PREPARE: dict[str, Prepare] = {
     "02-images-and-layers": with_engine,
     "03-everyday-verbs": with_engine,
     "07-app-in-a-container": with_engine,
     "08-docks": with_engine,
+    "09-services-and-pipeline": with_neighbours,
 }
 """For a lesson that needs more: what is done in its copy before it starts, and the further options of its launch."""
 
@@ -284,8 +302,50 @@ WRONG: dict[str, list[tuple[int, str, str]]] = {
         ),
         (5, "named, versions = 'there', 1", "nothing is lost"),
     ],
+    "09": [
+        (1, "Path('/shared/docs/hello.txt').write_text('hello')\naddress = 'http://localhost'", "REPORT_URL says"),
+        (1, "address = os.environ['REPORT_URL']\nanswer = 'none'", "not what the service says"),
+        (2, "order = ['page']", "each of the four names once"),
+        (2, "order = ['database', 'answers', 'tables', 'page']", "`answers` starts before `tables`"),
+        (2, "order = ['database', 'tables', 'answers', 'page']\nended = 'database'", "waits for until it is done"),
+        (
+            3,
+            "from src.link import Link\nprep = Link('prep')\nhead = body = 'prep'",
+            "comes with a batch",
+        ),
+        (3, "head, body = prep.ask('batch', split='train', start=0, size=4)", "has 4 images, and should have 8"),
+        (3, "head, body = prep.ask('batch', split='train', start=0, size=8)", "set aside for testing"),
+        (3, "head, body = prep.ask('batch', split='test', start=0, size=8)[0], b''", "the bytes that came after"),
+        (
+            3,
+            "head, body = prep.ask('batch', split='test', start=0, size=8)\nshapes = ['disc']",
+            "a word for each",
+        ),
+        (4, "best = None", "the same rate"),
+        # `prep` is still open, and `train` is not kept waiting by that.
+        (4, "train = Link('train')\nfaster, _ = train.ask('train', epochs=10, rate=0.05)", "should be a dict"),
+        (4, "best = {'run': 'mine', 'rate': 1, 'accuracy': 1}", "kept no run with the name 'mine'"),
+        (4, "from beside import runs\nbest['run'] = runs()[0].name", "had the rate 0.001"),
+        (4, "best['rate'] = 0.001", "ended with the accuracy 0."),
+        (
+            4,
+            "lines = (runs()[0] / 'metrics/accuracy_test').read_text().splitlines()\n"
+            "best['accuracy'] = float(lines[-1].split()[1])",
+            "another run is better",
+        ),
+        (5, "from subprocess import run\nresults = Path('results.json')\nresults.write_text('{}')", "no commit has"),
+        (
+            5,
+            "commit = lambda *files: [run(['git', *words], check=True) for words in (['add', *files], "
+            "['commit', '--quiet', '--message', 'a'], ['tag', '--force', 'first-model'])]\ncommit('results.json')",
+            "does not have src/train.py",
+        ),
+        (5, "commit('.')", 'with the keys "run" and "data"'),
+        (5, 'results.write_text(\'{"run": "mine", "data": ""}\')\ncommit(\'.\')', "has kept none of that name"),
+        (5, "results.write_text(json.dumps({'run': faster['run'], 'data': ''}))\ncommit('.')", "not the digest"),
+    ],
 }
-"""Of lessons with an engine of their own: exercise, a wrong answer, what is said of it. Each goes on from the last."""
+"""Of lessons with services: exercise, a wrong answer, what is said of it. Each goes on from the last."""
 
 
 @pytest.mark.parametrize("number", [pytest.param(number, marks=alone(number)) for number in WRONG])
@@ -295,9 +355,11 @@ def test_what_a_lesson_says_of_wrong_answers(number: str, end: ExitStack, somebo
     bench = begin(me, lesson, end)
     walk(bench, lesson, solved=False)
     with bench.jupyter.kernel(path=lesson.notebook) as kernel:
-        kernel.run("import json\nfrom pathlib import Path").ok()
-        kernel.run("from workbench.notebook import lesson\nfrom engine.client import docker\nborn = None").ok()
-        kernel.run("born = docker('inspect', '--format', '{{.Id}}', 'tide') if 'tide' in " + LISTED + " else None").ok()
+        kernel.run("import json\nimport os\nfrom pathlib import Path\nfrom workbench.notebook import lesson").ok()
+        if "engine" in lesson.shares:
+            kernel.run("from engine.client import docker").ok()
+            born = "born = docker('inspect', '--format', '{{.Id}}', 'tide') if 'tide' in " + LISTED + " else None"
+            kernel.run(born).ok()
         for exercise, answer, reason in WRONG[number]:
             said = kernel.run(f"{answer};\nlesson.check({exercise})").ok()
             assert f"✗ Exercise {exercise}: " in said and reason in said, said
@@ -346,6 +408,17 @@ def test_a_lesson_without_its_engine_never_speaks_to_the_users(somebody: MakePer
         ran = kernel.run("from engine.client import docker, fresh, tiny\nfresh()")
         assert "run-notebook --engine docker" in ran.error and len(ran.traceback) == 1
         assert "Cannot connect" in kernel.run("!docker info").ok()
+
+
+def test_a_lesson_without_its_services_says_how_it_has_them(somebody: MakePerson) -> None:
+    me = somebody("local", normal=True)
+    folder = me.home / "lessons/09"
+    told = me.run("workbench", "tutorial", "09", "--to", folder, "-d", "--no-browser").ok()
+    assert "Not used without a container: services (prep, train, report)" in told.err
+    bench = me.launch(folder)
+    with bench.jupyter.kernel(path="services-and-pipeline.ipynb") as kernel:
+        ran = kernel.run("from beside import services\nservices()")
+        assert "run-notebook --engine docker" in ran.error and len(ran.traceback) == 1
 
 
 def test_a_lesson_that_needs_an_engine_is_not_begun_without_one(somebody: MakePerson) -> None:

@@ -1,6 +1,7 @@
 """Draws small pictures of three shapes into images/raw, the same ones each time, and lists them in images/raw.csv."""
 
 import csv
+import math
 import os
 import random
 import struct
@@ -34,13 +35,16 @@ def png(rows):
 
 
 def picture(shape, chance):
-    """A bright shape somewhere on a dark ground, both noisy."""
+    """A bright shape somewhere on a dark ground, turned by any angle, both noisy."""
     radius = chance.uniform(6, 11)
-    left, top = (chance.uniform(radius + 1, SIZE - radius - 1) for _ in range(2))
+    left, top = (chance.uniform(1.3 * radius, SIZE - 1.3 * radius) for _ in range(2))
+    angle = chance.uniform(0, 2 * math.pi)
     colour = [chance.randint(140, 230) for _ in range(3)]
 
     def pixel(x, y):
-        inside = shape((x - left) / radius, (top - y) / radius)
+        right, up = (x - left) / radius, (top - y) / radius
+        turned = right * math.cos(angle) - up * math.sin(angle), right * math.sin(angle) + up * math.cos(angle)
+        inside = shape(*turned)
         return [value + chance.randint(-20, 20) for value in colour] if inside else [chance.randint(0, 60)] * 3
 
     return [[pixel(x, y) for x in range(SIZE)] for y in range(SIZE)]

@@ -1,5 +1,5 @@
 with Link("train") as train:
-    train.ask("train", epochs=5, rate=0.5)
+    train.ask("train", epochs=10, rate=0.05)
 
 
 def accuracy(run):
