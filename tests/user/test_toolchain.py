@@ -386,6 +386,7 @@ def test_a_command_that_is_cut_off_leaves_nothing(own: Images, number: signal.Si
     deadline = time.monotonic() + PATIENCE
     while not (own.root / "lib/src/begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert own.workbench("toolchain", "ls", "--json").ok().json()[0]["state"] == "running"
     os.kill(running.pid, number)
     assert own.me.wait(running, 60).code != 0
     while (
