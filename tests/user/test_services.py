@@ -236,7 +236,8 @@ def test_what_there_is_is_listed(shared: tuple[Beside, Workbench, str]) -> None:
 
 def test_the_log_and_a_command(shared: tuple[Beside, Workbench, str]) -> None:
     found, _, _ = shared
-    assert "db listens" in found.services("logs", "db").ok().out
+    said = found.services("logs", "db").ok().out
+    assert "db listens" in said and "\x1b" not in said
     assert "db listens" not in found.services("logs", "-n", "5", "web", "other").ok().out
     assert found.services("exec", "db", "--", "cat", "/data/prepared").ok().out == "prepared\n"
     assert found.services("exec", "db", "sh", "-c", "exit 7").code == 7
@@ -634,8 +635,8 @@ def test_the_commands(make: Make) -> None:
 def test_an_image_is_built_anew_when_that_is_said(make: Make) -> None:
     found = make("built")
     found.me.write(found.root / "web/Dockerfile", f"FROM {require('base-image')}\nCOPY said /said\n")
-    web = {"init": True, "command": ["sleep", "100000"], "image": f"{found.root.name}-web", "build": "web"}
-    found.write({"web": web})
+    image = f"{found.root.name}-web"
+    found.write({"web": {**IDLE, "image": image, "build": "web"}})
     try:
         for words, text, said in ((), "first", "first"), ((), "second", "first"), (("--build",), "second", "second"):
             found.me.write(found.root / "web/said", text)
@@ -643,7 +644,7 @@ def test_an_image_is_built_anew_when_that_is_said(make: Make) -> None:
             assert found.services("exec", "web", "cat", "/said").ok().out == said
     finally:
         found.clear()
-        found.me.engine.docker("rmi", "-f", web["image"])
+        found.me.engine.docker("rmi", "-f", image)
 
 
 def test_the_last_lines_of_a_log_and_those_that_come(make: Make) -> None:
