@@ -433,8 +433,8 @@ def test_the_machine_of_a_lesson_is_a_dock_of_ones_own(end: ExitStack, somebody:
     """What the lesson about docks has people type on their own machine, as it says it."""
     me = somebody("docker", normal=True)
     bench = begin(me, tutorial.find("08"), end)
-    told = (bench.project / "docks.ipynb").read_text(encoding="utf-8")
-    [proxy] = re.findall(r"ProxyCommand [^\"\\]+", told)
+    lesson = (bench.project / "docks.ipynb").read_text(encoding="utf-8")
+    [proxy] = re.findall(r"ProxyCommand [^\"\\]+", lesson)
     machine = re.search(r"exec -i (\S+)", proxy)
     assert machine
     ssh, key = me.home / ".ssh", me.home / ".ssh/id_ed25519"
@@ -445,7 +445,7 @@ def test_the_machine_of_a_lesson_is_a_dock_of_ones_own(end: ExitStack, somebody:
     host_key = me.run("docker", "exec", machine[1], "cat", "/etc/ssh/bigbox.pub").ok().out
     me.write(ssh / "known_hosts", f"bigbox {host_key}")
     let_in = f"docker exec -i {machine[1]} sh -c 'cat >> /etc/ssh/authorized_keys' < ~/.ssh/id_ed25519.pub"
-    assert let_in in told
+    assert let_in in lesson
     me.run("sh", "-c", let_in).ok()
 
     # OpenSSH's `~` is the account's home, and not this person's.
@@ -454,9 +454,15 @@ def test_the_machine_of_a_lesson_is_a_dock_of_ones_own(end: ExitStack, somebody:
     assert "✓ ssh: ada@bigbox" in looked and "✓ engine: docker" in looked
     docked = f'eval "$({tool("workbench")} dock env bigbox)" && docker info --format "{{{{.Name}}}}" && castoff'
     assert me.run("bash", "-c", docked, env=env).ok().out.strip() == "bigbox"
-    image = require("base-image")
-    me.run(tool("transfer-image"), image, "bigbox", cwd=bench.project, env=env).ok()
-    assert image in me.run("ssh", "bigbox", "docker image ls --format '{{.Repository}}:{{.Tag}}'", env=env).ok().out
+    project = me.project("notebooks-only")
+    options = ("--dock", "bigbox", "--ship", "-d", "--json", "--no-browser")
+    told = me.run("run-notebook", *options, cwd=project, env=env).ok()
+    with workbench(told.json()).jupyter.kernel(path="there.ipynb") as kernel:
+        kernel.run("from pathlib import Path\nPath('there.txt').write_text('there')").ok()
+    assert project.name in me.run("ssh", "bigbox", "docker ps", env=env).ok().out
+    me.run("workbench", "sync", "--wait", cwd=project, env=env).ok()
+    assert (project / "there.txt").read_text() == "there"
+    me.run("workbench", "rm", "--force", "--copy", cwd=project, env=env).ok()
 
 
 def test_what_the_lesson_about_docks_says_is_copied_is_what_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
