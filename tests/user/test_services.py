@@ -622,6 +622,10 @@ def test_the_commands(make: Make) -> None:
 
     found.services("down", "db").ok()
     assert found.up() == {"night", "web"} and "db" not in found.states()
+    assert "services up db" in found.services("restart", "db").fails(4)
+    found.services("restart").ok()
+    assert begun(found, "web")[0] == before["web"][0] and begun(found, "web") != before["web"]
+    assert found.up() == {"night", "web"}
     found.services("down").ok()
     assert found.states() == {} and volume in found.me.engine.docker("volume", "ls", "-q").split()
     assert found.root.name not in found.me.engine.docker("network", "ls")
