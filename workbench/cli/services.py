@@ -40,9 +40,13 @@ class Opened:
 
     def compose(self, *words: str) -> int:
         """Have Compose do it on this terminal."""
+        import os
+        import sys
+
         from workbench import process
 
-        command = self.group.command(*words)
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        command = self.group.command(*words, colour=colour)
         self.terminal.command(command)
         return process.attach(command, env=self.group.program.env)
 

@@ -58,10 +58,11 @@ class Group:
             found.setdefault(each.service, []).append(each)
         return found
 
-    def command(self, *words: str) -> tuple[str, ...]:
-        """A command of Compose on what was agreed to."""
+    def command(self, *words: str, colour: bool = False) -> tuple[str, ...]:
+        """A command of Compose on what was agreed to. It would colour what goes into a file or a pipe, too."""
         return (
             *self.program.words,
+            *(() if colour else ("--ansi", "never")),
             "-f",
             str(self.file),
             "--env-file",
