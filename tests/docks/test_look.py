@@ -37,6 +37,7 @@ def test_a_machine_with_everything() -> None:
         "2",
     )
     assert [(each.what, each.ok, each.fix) for each in checks(found) if not each.ok] == []
+    assert next(iter(checks(found))).found.startswith("ada@gpu-1, ")
     assert found.free == 20_000_000 * 1024
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from support.person import MakePerson, Person, Workbench, workbench
 from support.require import require, tool
 from support.services import COMPOSE, Beside, with_compose
 
-from user.test_toolchain import example
+from user.test_toolchain import example, on_the_image_that_is_here
 from workbench import tutorial
 from workbench.docks.sync import files
 from workbench.docks.sync.copy import What
@@ -426,6 +427,33 @@ def test_a_lesson_that_needs_an_engine_is_not_begun_without_one(somebody: MakePe
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "WORKBENCH_ENGINE": None}
     told = me.run("workbench", "tutorial", "03", "--to", me.home / "03", "-d", "--no-browser", env=nowhere)
     assert "Docker" in told.fails(3)
+
+
+@alone("09")
+def test_what_the_lesson_about_services_has_people_type(end: ExitStack, somebody: MakePerson) -> None:
+    """Beside the services, in the same folder, goes the toolchain, too."""
+    me = somebody("docker", normal=True)
+    bench = begin(me, tutorial.find("09"), end)
+    root, told = bench.project, (bench.project / "services-and-pipeline.ipynb").read_text(encoding="utf-8")
+    typed = [shlex.split(each) for each in re.findall(r"\| `(workbench services[^`]*)` \|", told)]
+    assert [words[2:3] for words in typed] == [[], ["logs"], ["exec"], ["restart"], ["up"], ["down"]]
+    said = [me.run(*(word for word in words if word != "-f"), cwd=root).ok().out for words in typed]
+    assert "running, healthy" in said[0] and "train listens" in said[1] and {"images", "ipc"} <= {*said[2].split()}
+    assert not Beside(me, root).states()
+    me.run("workbench", "services", "up", cwd=root).ok()
+
+    end.callback(lambda: me.run("workbench", "toolchain", "down", cwd=root).ok())
+    me.write(root / "pyproject.toml", (root / "pyproject.toml").read_text() + on_the_image_that_is_here())
+    typed = [shlex.split(each, comments=True) for each in re.findall(r"workbench toolchain [a-z]+ .*#[^\"\\]*", told)]
+    assert [words[2] for words in typed] == ["up", "logs", "run", "down"]
+    me.run(*typed[0], cwd=root).ok()
+    report = "Path('docs/report.md').read_text() if Path('docs/report.md').exists() else ''"
+    shown = bench.jupyter.run(
+        f"import time\nfrom pathlib import Path\nwhile not (text := {report}):\n    time.sleep(0.2)\nprint(text)"
+    )
+    assert "accuracy on 60 others" in shown
+    said = [me.run(*words, cwd=root).ok().out for words in typed[1:]]
+    assert "240 pictures drawn" in said[0] and "Nothing to be done" in said[1]
 
 
 @alone("08")

@@ -604,13 +604,15 @@ def test_a_name_for_compose_that_another_project_has(make: Make) -> None:
 
 def test_the_commands(make: Make) -> None:
     found = make("commands")
-    web, db = {**IDLE, "volumes": ["data:/data"]}, {**IDLE, "ports": ["127.0.0.1::5000"]}
+    web, db = {**IDLE, "volumes": ["data:/data", "./kept/deep:/kept"]}, {**IDLE, "ports": ["127.0.0.1::5000"]}
     found.write({"web": web, "db": db, "night": NIGHT, "odd": ODD}, WANTED.format("web"))
     found.me.write(found.root / "compose.override.yaml", "volumes: {data: }\n")
     volume = f"{found.root.name}_data"
     # What the workbench has; then one that it has not.
     found.services("up").ok()
     assert found.up() == {"web"}
+    # Docker itself would make it as root.
+    assert {path.stat().st_uid for path in (found.root / "kept", found.root / "kept/deep")} == {found.me.ids[0]}
     found.services("up", "night", "db").ok()
     assert found.up() == {"db", "night", "web"}
     assert "`night`" in found.services("up", "nigth").fails(2)

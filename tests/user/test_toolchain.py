@@ -33,11 +33,15 @@ def example(me: Person, name: str) -> Path:
     """The shipped example, as a project of somebody's."""
     root = me.projects / name
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("images", "log", "docs", "__pycache__"))
-    settings = "".join(HERE.format(name=each, base=require("base-image")) for each in ("builder", "prep", "train"))
     about = root / "pyproject.toml"
-    about.write_text(about.read_text() + settings)
+    about.write_text(about.read_text() + on_the_image_that_is_here())
     me.give(root)
     return root
+
+
+def on_the_image_that_is_here() -> str:
+    """Settings by which the example's images are built on it."""
+    return "".join(HERE.format(name=each, base=require("base-image")) for each in ("builder", "prep", "train"))
 
 
 def reported(root: Path) -> str:

@@ -143,7 +143,8 @@ def checks(found: Look) -> Iterator[Check]:
     if found.problem:
         yield Check("ssh", ok=False, found=found.problem, fix=f"see what it says: ssh -v {host} true")
         return
-    yield Check("ssh", ok=True, found=f"{found.user}@{host}, {found.kernel}, {found.seconds * 1000:.0f} ms")
+    machine = host.destination.rpartition("@")[2]
+    yield Check("ssh", ok=True, found=f"{found.user}@{machine}, {found.kernel}, {found.seconds * 1000:.0f} ms")
     yield _engine(found, host)
     if found.free is not None:
         low = found.free < ENOUGH_DISK

@@ -142,11 +142,19 @@ def refuse_others(group: Group) -> None:
             )
 
 
-def _refuse_moved(group: Group, names: Iterable[str]) -> None:
-    """What these services mount from the project must be what was read; `EngineError` where it is a link by now."""
+def _ready_mounts(group: Group, names: Iterable[str]) -> None:
+    """What these services mount from the project must be what was read; `EngineError` where it is a link by now.
+
+    A folder that is not there yet is made by us: the engine would make it as root.
+    """
     said = (each for name in names for each in services.listed(group.stack.services[name].said.get("volumes")))
-    binds = ((kind, source) for kind, source, *_ in map(services.mounted, said))
-    refuse_links((source for kind, source in binds if kind == "bind"), str(group.root.resolve()))
+    sources = [(source, each) for each in said for kind, source, *_ in [services.mounted(each)] if kind == "bind"]
+    root = group.root.resolve()
+    refuse_links((source for source, _ in sources), str(root))
+    for source, each in sources:
+        made = not isinstance(each, Mapping) or (each.get("bind") or {}).get("create_host_path")
+        if made and Path(source).is_relative_to(root) and not Path(source).exists():
+            Path(source).mkdir(parents=True)
 
 
 def restart(group: Group, names: Iterable[str], ui: "Ui") -> None:
@@ -190,7 +198,7 @@ def _begun(group: Group, names: list[str], ui: "Ui") -> Iterator[Event]:
     step = f"Start {', '.join(names)}"
     yield Event("step", step, step)
     began = time.monotonic()
-    _refuse_moved(group, names)
+    _ready_mounts(group, names)
     command = group.command("up", "-d", "--no-deps", *names)
     ui.command(command)
     last: list[str] = []
