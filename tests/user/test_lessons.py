@@ -1,8 +1,8 @@
 """Every lesson as a student works through it: copied, opened, first left unfinished, then done.
 
-The cells go to a kernel of the running workbench over its websocket, as a browser sends them. nbval would start a
-kernel on this machine instead, which is neither in the container nor knows of its server; what it compares is compared
-here.
+Unfinished, the cells go to a kernel of the running workbench over its websocket, as a browser sends them: what the
+checks say is looked at. Done, the notebook is run by nbval, inside the workbench: a kernel that nbval starts on this
+machine would neither be in the container nor know of its server.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import re
 import runpy
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -32,7 +33,12 @@ from workbench.tutorial import Lesson
 LIMIT = 120.0
 """Seconds that all cells of a lesson may take together."""
 CHECK = re.compile(r"lesson\.check\((\d+)\)")
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
+SANITIZED = "".join(f"regex: {each}\nreplace: \n" for each in (r"\x1b\[[\d;]*m", r"\r"))
+"""What nbval does not compare."""
+APART = "/tmp/nbval"
+INSTALL = 'python3 -m venv "$1" && "$1/bin/pip" install --quiet nbval'
+"""Not into the environment of the lesson, whose packages a lesson may list."""
+WITH_KERNELS = 'JUPYTER_PATH="$WORKBENCH_RUN/share" exec "$@"'
 ENGINES = ("docker", "local")
 CASES = [(engine, each) for each in tutorial.lessons() for engine in ENGINES if engine in each.engines]
 # Podman differs in how a workbench is run, not in what a lesson says: the first one stands for all.
@@ -118,20 +124,16 @@ def solution(folder: Path, number: int) -> str:
     return (folder / f".lesson/solutions/{number}.py").read_text(encoding="utf-8")
 
 
-def walk(bench: Workbench, lesson: Lesson, *, solved: bool) -> dict[str, str]:
+def walk(bench: Workbench, lesson: Lesson) -> dict[str, str]:
     """Run all cells in one kernel; what each has printed. Fails the test when one of them fails."""
-    shown = {}
     with bench.jupyter.kernel(path=lesson.notebook) as kernel:
-        for cell in cells(bench.project / lesson.notebook):
-            done = solution(bench.project, cell.exercise) if solved and cell.exercise else cell.source
-            shown[cell.id] = _run(kernel, cell, done)
-    return shown
+        return {cell.id: _run(kernel, cell) for cell in cells(bench.project / lesson.notebook)}
 
 
-def _run(kernel: Kernel, cell: Cell, source: str) -> str:
-    ran = kernel.run(source)
-    assert not ran.error, "\n".join([f"{cell.id}: {ran.error}", source, *ran.traceback])
-    return COLOUR.sub("", ran.text.replace("\r\n", "\n"))
+def _run(kernel: Kernel, cell: Cell) -> str:
+    ran = kernel.run(cell.source)
+    assert not ran.error, "\n".join([f"{cell.id}: {ran.error}", cell.source, *ran.traceback])
+    return ran.text
 
 
 def checked(bench: Workbench, lesson: Lesson, shown: Mapping[str, str]) -> dict[int, str]:
@@ -141,19 +143,41 @@ def checked(bench: Workbench, lesson: Lesson, shown: Mapping[str, str]) -> dict[
     return {number: said[number] for number in lesson.exercises}
 
 
-def compare(bench: Workbench, lesson: Lesson, shown: Mapping[str, str]) -> None:
-    """Hold what cells with the tag `compare` have shown against what the lesson's author saw."""
-    wanted = [each.id for each in cells(bench.project / lesson.notebook) if "compare" in each.tags]
-    kept = bench.project / ".lesson/expected.json"
+def solved(folder: Path, lesson: Lesson) -> dict[str, Any]:
+    """The notebook with a solution in each exercise, and the outputs that its author saw where they matter."""
+    notebook: dict[str, Any] = json.loads((folder / lesson.notebook).read_text(encoding="utf-8"))
+    kept = folder / ".lesson/expected.json"
     expected = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    assert {name: shown[name] for name in wanted} == expected
+    found = {cell.id: cell for cell in cells(folder / lesson.notebook)}
+    assert {name for name, cell in found.items() if "compare" in cell.tags} == expected.keys()
+    for each in notebook["cells"]:
+        cell = found.get(each["id"])
+        if cell and cell.exercise:
+            each["source"] = solution(folder, cell.exercise)
+        if cell and cell.id in expected:
+            each["execution_count"] = 1
+            each["outputs"] = [{"output_type": "stream", "name": "stdout", "text": expected[cell.id]}]
+            each["metadata"]["tags"] = [*cell.tags, "nbval-check-output"]
+    return notebook
 
 
-def leave(lesson: Lesson, engine: str, seconds: float, shown: Mapping[str, str]) -> None:
-    """Leave for people what a student reads, for the author's eye and for `expected.json`."""
+def validate(me: Person, bench: Workbench, lesson: Lesson, engine: str) -> None:
+    """Run the solved notebook by nbval, in the workbench."""
+    me.write(bench.project / "solved.ipynb", json.dumps(solved(bench.project, lesson)))
+    me.write(bench.project / "solved.cfg", SANITIZED)
+    python = sys.executable
+    if engine != "local":
+        python = f"{APART}/bin/python"
+        me.run("workbench", "exec", "--", "sh", "-ec", INSTALL, "sh", APART, cwd=bench.project).ok()
+    options = ("-p", "no:cacheprovider", "--color=no", "--nbval-lax", "--nbval-sanitize-with", "solved.cfg")
+    command = ("sh", "-ec", WITH_KERNELS, "sh", python, "-m", "pytest", *options, "solved.ipynb")
+    me.run("workbench", "exec", "--", *command, cwd=bench.project).ok()
+
+
+def leave(lesson: Lesson, engine: str, shown: Mapping[str, str]) -> None:
+    """Leave for people what a student reads, for the author's eye."""
     file = Path(os.environ["WORKBENCH_TEST_OUTPUT"]) / f"lesson-{lesson.number}-{engine}.json"
-    told = {"seconds": round(seconds, 1), "shown": dict(shown)}
-    file.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+    file.write_text(json.dumps(dict(shown), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 @pytest.fixture
@@ -171,22 +195,19 @@ def test_a_lesson(engine: str, lesson: Lesson, end: ExitStack, somebody: MakePer
     me = somebody(engine, normal=True)
     bench = begin(me, lesson, end)
 
-    missing = checked(bench, lesson, walk(bench, lesson, solved=False))
+    shown = walk(bench, lesson)
+    leave(lesson, engine, shown)
+    missing = checked(bench, lesson, shown)
     for number, said in missing.items():
         assert said.startswith(f"✗ Exercise {number}: "), said
         assert "the check ended with" not in said and f"lesson.hint({number})" in said, said
         # A sentence that helps, not a word.
         assert len(said.splitlines()[0].split()) > 6, said
-    left = len(lesson.exercises)
-    assert f"{left} to go" in check(me, bench, lesson)
+    assert f"{len(lesson.exercises)} to go" in check(me, bench, lesson)
 
     began = time.monotonic()
-    shown = walk(bench, lesson, solved=True)
+    validate(me, bench, lesson, engine)
     took = time.monotonic() - began
-    leave(lesson, engine, took, {**{f"exercise {number}": said for number, said in missing.items()}, **shown})
-    for number, said in checked(bench, lesson, shown).items():
-        assert f"✓ Exercise {number} is done. {number} of {left}" in said, said
-    compare(bench, lesson, shown)
     assert "The lesson is complete." in check(me, bench, lesson)
     assert took < LIMIT, f"{took:.0f} s"
 
@@ -354,7 +375,7 @@ def test_what_a_lesson_says_of_wrong_answers(number: str, end: ExitStack, somebo
     me = somebody("docker", normal=True)
     lesson = tutorial.find(number)
     bench = begin(me, lesson, end)
-    walk(bench, lesson, solved=False)
+    walk(bench, lesson)
     with bench.jupyter.kernel(path=lesson.notebook) as kernel:
         kernel.run("import json\nimport os\nfrom pathlib import Path\nfrom workbench.notebook import lesson").ok()
         if "engine" in lesson.shares:
