@@ -117,7 +117,15 @@ def test_other_failures_are_no_matter_of_a_device():
     ],
 )
 def test_what_podman_spoils_by_itself_is_told_from_other_failures(words):
-    assert builder.MISHAP.search(words)
-    assert not builder.MISHAP.search('Error: building at STEP "RUN kill": while running runtime: exit status 137')
-    assert not builder.MISHAP.search('Error: building at STEP "RUN false": exit status 1')
-    assert not builder.MISHAP.search("python: can't open file '/x': [Errno 2] No such file or directory")
+    assert builder.MISHAP["podman"].search(words)
+    assert not builder.MISHAP["podman"].search(
+        'Error: building at STEP "RUN kill": while running runtime: exit status 137'
+    )
+    assert not builder.MISHAP["podman"].search('Error: building at STEP "RUN false": exit status 1')
+    assert not builder.MISHAP["podman"].search("python: can't open file '/x': [Errno 2] No such file or directory")
+
+
+def test_dockers_own_mishap() -> None:
+    assert builder.MISHAP["docker"].search("#9 ERROR: no active sessions")
+    assert builder.MISHAP["docker"].search("RUN something\nno active sessions")
+    assert not builder.MISHAP["docker"].search("there are no active sessions of the harbour")

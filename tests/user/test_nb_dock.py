@@ -72,4 +72,4 @@ def test_without_workbench_there_it_says_how_to_install_it(somebody_there: tuple
     project = person.project("notebooks-only", name="bare")
     said = person.run("nb-dock", "dock", cwd=project, env=env).fails(6)
     assert "not installed on dock" in said
-    assert "notebook-workbench" in said
+    assert "ssh dock" in said

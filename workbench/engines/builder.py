@@ -6,7 +6,7 @@ import shutil
 import stat
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -21,12 +21,17 @@ from workbench.model import Event, ImageBuild, Secret
 from workbench.plan import commands, image_commands
 
 ATTEMPTS = 3
-"""Builds by Podman, if it keeps failing by itself."""
-MISHAP = re.compile(
-    r"layer not known|image not known|identifier is not an? \w+|/merged: no such file|running runtime: signal: killed"
-)
-"""Podman's words (measured with 4.3) for a layer that something else removed while the build used it, and for a helper
-of its service that dies with the thread that started it (golang/go#27505); a step that is killed ends with a status."""
+"""Builds, if the engine keeps failing by itself."""
+MISHAP = {
+    "docker": re.compile(r"(?m)(^|: )no active sessions?$"),
+    "podman": re.compile(
+        r"layer not known|image not known|identifier is not an? \w+|/merged: no such file"
+        r"|running runtime: signal: killed"
+    ),
+}
+"""What an engine says when it failed by itself. Docker (20.10): a step was shared with a build that was killed at that
+moment. Podman (4.3): a layer that something else removed while the build used it, and a helper of its service that
+dies with the thread that started it (golang/go#27505); a step that is killed ends with a status."""
 SENT = "podman-build-secret*"
 """What Podman's program calls the secrets of a build, which it sends with the context and ignores like the rest."""
 KEPT = 6
@@ -36,7 +41,7 @@ BUILT_IN = range(19, 23)
 
 
 class Mishap(EngineError):
-    """Podman failed by itself: the same build may well succeed."""
+    """The engine failed by itself: the same build may well succeed."""
 
 
 def build(build: ImageBuild, dialect: Dialect, address: Address) -> Iterator[Event]:
@@ -79,7 +84,8 @@ def _run(
     program = find_program(dialect)
     if dialect.name == "podman":
         _check_secrets(secrets)
-        yield from _by_podman((program, *dialect.remote, address.url, *wanted[1:]), tag, private, dialect)
+        argv = (program, *dialect.remote, address.url, *wanted[1:])
+        yield from _to_its_end(argv, private, progress.podman, tag, dialect)
         return
     env = {
         **private,
@@ -89,21 +95,26 @@ def _run(
         "BUILDX_BUILDER": "default",
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
     }
-    output = _Output(process.lines((program, *wanted[1:]), env=env))
-    yield from _watch(output, progress.buildkit(output), tag, dialect)
+    yield from _to_its_end((program, *wanted[1:]), env, progress.buildkit, tag, dialect)
 
 
-def _by_podman(argv: tuple[str, ...], tag: str, env: Mapping[str, str], dialect: Dialect) -> Iterator[Event]:
-    """Build; again when Podman failed by itself."""
+def _to_its_end(
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+    read: Callable[[Iterable[str]], Iterator[Event]],
+    tag: str,
+    dialect: Dialect,
+) -> Iterator[Event]:
+    """Build; again when the engine failed by itself."""
     for left in reversed(range(ATTEMPTS)):
         output = _Output(process.lines(argv, env=env))
         try:
-            yield from _watch(output, progress.podman(output), tag, dialect)
+            yield from _watch(output, read(output), tag, dialect)
             return
         except Mishap:
             if not left:
                 raise
-            yield Event("note", "Podman lost its hold on a step of the build: building again.")
+            yield Event("note", f"{dialect.title} lost its hold on a step of the build: building again.")
 
 
 def _check_secrets(secrets: Iterable[Secret]) -> None:
@@ -163,7 +174,7 @@ def _failure(tag: str, dialect: Dialect, step: str, words: tuple[str, ...]) -> E
     else:
         hint = "Correct what it names and run the same command again; `-v` shows the whole build."
     where = f" at {step}" if step else ""
-    kind = Mishap if dialect.name == "podman" and MISHAP.search(text) else EngineError
+    kind = Mishap if MISHAP[dialect.name].search(text) else EngineError
     return kind(f"The build of {tag} failed{where}.", hint, detail=words[:KEPT])
 
 
