@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provision import base_image, registry
@@ -62,6 +63,7 @@ def engine(ground: Ground, group: str) -> Iterator[None]:
             yield
         finally:
             _tidy(podman, env)
+            _end_monitors(folder / "root")
 
 
 def _podman(folder: Path) -> list[str]:
@@ -82,6 +84,7 @@ def _wrapper(ground: Ground, podman: list[str]) -> Path:
 
 def _clear(storage: Path, podman: list[str], env: dict[str, str]) -> None:
     """Make the storage ready; one in which a killed run has left what Podman cannot remove is given up."""
+    _end_monitors(storage)
     unmount_below(storage)
     try:
         _tidy(podman, env)
@@ -89,6 +92,18 @@ def _clear(storage: Path, podman: list[str], env: dict[str, str]) -> None:
         say(f"beginning with an empty storage for Podman: {failure}")
         unmount_below(storage)
         shutil.rmtree(storage)
+
+
+def _end_monitors(storage: Path) -> None:
+    """End what still watches over a command in a container that is gone.
+
+    Five minutes after the command it has Podman clean up, which by then would disturb another run.
+    """
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            program, *words = file.read_bytes().split(b"\0")
+            if program.endswith(b"/conmon") and any(word.startswith(bytes(storage)) for word in words):
+                os.kill(int(file.parent.name), signal.SIGKILL)
 
 
 def _tidy(podman: list[str], env: dict[str, str]) -> None:
