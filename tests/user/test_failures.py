@@ -223,3 +223,30 @@ def full_disk(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+FORGETFUL = """\
+#!/bin/sh
+# The engine's own program, but its first {times} builds fail as when a build that shares a step is killed.
+if [ "$1" = build ] && [ "$(ls {counted} | wc -l)" -lt {times} ]; then
+    mktemp {counted}/XXXXXX > /dev/null
+    echo "no active sessions" >&2
+    exit 1
+fi
+exec {docker} "$@"
+"""
+
+
+@pytest.mark.parametrize(("times", "code"), [(2, 0), (3, 4)])
+def test_a_build_that_the_engine_itself_spoils_is_done_again(somebody: MakePerson, times: int, code: int) -> None:
+    me = somebody("docker", normal=True)
+    program, counted = me.home / "bin/docker", me.home / "counted"
+    me.write(program, FORGETFUL.format(times=times, counted=counted, docker=Path(require("docker-cli")) / "docker"))
+    program.chmod(0o755)
+    counted.mkdir()
+    me.give(counted)
+    path = {"PATH": f"{program.parent}:{me.environment({})['PATH']}"}
+    ran = me.run(*LAUNCH, "--rebuild", cwd=me.project("notebooks-only"), env=path)
+    assert ran.code == code, ran
+    assert ran.err.count("Docker lost its hold on a step of the build: building again.") == 2, ran
+    assert len([*counted.iterdir()]) == times

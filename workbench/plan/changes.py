@@ -52,12 +52,12 @@ def what_changed(before: Mapping[str, Any] | None, plan: LaunchPlan) -> tuple[st
     return built + tuple(dict.fromkeys(run)) or ("the image",)
 
 
-def _words(key: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
+def _words(key: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if key != "env":
-        return {WORDS.get(key, key.replace("_", " "))}
+        return [WORDS.get(key, key.replace("_", " "))]
     before, after = then.get(key, {}), now.get(key, {})
-    differing = (name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    return {OWN.get(name, "environment variables") for name in differing}
+    names = sorted(before.keys() | after.keys())
+    return [OWN.get(name, "environment variables") for name in names if before.get(name) != after.get(name)]
 
 
 def plain_fields_of(plan: LaunchPlan) -> dict[str, Any]:
